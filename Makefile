@@ -1,0 +1,51 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin
+GROUP ?=
+
+.PHONY: help install demo test test-slow lint format ui lock clean
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+install: $(VENV)/installed ## Make the environment (.venv) from requirements.lock
+
+demo: install ## The main job on synthetic bars: train, choose, test, show
+	$(RUN)/python experiments/run.py experiment=quickstart
+
+test: install lint ## Lint, types, layers and the fast test suite
+	$(RUN)/python -m pytest -n 2 -m "not slow"
+
+test-slow: install ## The long tests; GROUP=<name> for one group
+	$(RUN)/python -m pytest -m slow --slow-group="$(GROUP)"
+
+lint: install ## Style, types and layers
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+
+format: install ## Put every file in order
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
+
+ui: install ## Open the MLflow UI on the runs under outputs/
+	$(RUN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/outputs/mlflow.db --port 5000
+
+lock: ## Write requirements.lock from the ranges in pyproject.toml
+	rm -rf .lock-venv && $(PYTHON) -m venv .lock-venv
+	.lock-venv/bin/python -m pip install --quiet torch==2.13.0
+	.lock-venv/bin/python -m pip install --quiet --editable '.[dev]'
+	{ sed -n '/^#/p' requirements.lock; .lock-venv/bin/python -m pip list --format=freeze --exclude intraday-rl --exclude pip --exclude setuptools | sed 's/+cpu$$//'; } > .lock && mv .lock requirements.lock
+	rm -rf .lock-venv
+
+clean: ## Remove caches (never outputs)
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -1,0 +1,330 @@
+"""The learner of the part `sac`: Stable-Baselines3's SAC on one thread, watched, seeded."""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import sys
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
+from stable_baselines3 import SAC
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.type_aliases import ReplayBufferSamples
+
+from intraday_rl.agents.actor import ActorPolicy
+from intraday_rl.agents.bundle import PolicyState
+from intraday_rl.agents.divergence import diverged
+from intraday_rl.agents.sac import Sac
+from intraday_rl.agents.sb3_vec_env import Sb3VecEnv
+from intraday_rl.agents.training_record import CurvePoint, Evaluation, Progress, TrainingRecord
+from intraday_rl.errors import ConfigError, ModelError
+
+CURVES = ("actor_loss", "critic_loss", "ent_coef")
+LOSSES = (*CURVES, "ent_coef_loss")
+# What a stock SAC neither needs nor could rebuild: our buffer's class and generator, and the
+# state of the accounts at the moment of saving.
+NOT_IN_ZIP = (
+    "replay_buffer_class",
+    "replay_buffer_kwargs",
+    "start_time",
+    "_last_obs",
+    "_last_episode_starts",
+)
+
+
+class SeededReplayBuffer(ReplayBuffer):
+    """SB3's memory, drawn from by a Generator of its own in place of numpy's global one.
+
+    `last_batches` keeps the batches of the last training, for the moment it went wrong.
+    """
+
+    def __init__(
+        self, *args: Any, random: np.random.Generator, n_batches_kept: int, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.random = random
+        self.last_batches: deque[ReplayBufferSamples] = deque(maxlen=n_batches_kept)
+
+    def sample(self, batch_size: int, env: Any = None) -> ReplayBufferSamples:
+        """Decisions of any account, with replacement; `env` (a VecNormalize) is not supported."""
+        picked = self.random.integers(self.size() * self.n_envs, size=batch_size)
+        ended = self._take(self.dones, picked) * (1.0 - self._take(self.timeouts, picked))
+        batch = ReplayBufferSamples(
+            observations=torch.from_numpy(self._take(self.observations, picked)),
+            actions=torch.from_numpy(self._take(self.actions, picked)),
+            next_observations=torch.from_numpy(self._take(self.next_observations, picked)),
+            dones=torch.from_numpy(ended.reshape(-1, 1)),
+            rewards=torch.from_numpy(self._take(self.rewards, picked).reshape(-1, 1)),
+        )
+        self.last_batches.append(batch)
+        return batch
+
+    @staticmethod
+    def _take(stored: NDArray[Any], picked: NDArray[np.int64]) -> NDArray[Any]:
+        return stored.reshape(-1, *stored.shape[2:]).take(picked, axis=0)
+
+
+class SacLearner:
+    """Trains one SAC agent on a VectorEnv.
+
+    environment     gymnasium VectorEnv, SAME_STEP autoreset, one action in [-1, 1]
+    random          Generator from which environment, warm-up actions, torch and replay buffer
+                    get their own; global random states are neither read nor moved
+    failure_folder  receives the batch if training diverges
+    reward_scale    resolved factor on the training reward (`Sac.reward_scale` may be null)
+    algorithm       SB3's SAC, or a subclass with another `train()`; attributes it adds belong in
+                    its `_excluded_save_params`, so that the stock class opens the zip
+
+    A learner sets torch to one thread for the process: small networks get slower with more, and
+    the order of summation, hence the last bits of the weights, depends on the number.
+    """
+
+    def __init__(
+        self,
+        sac: Sac,
+        environment: VectorEnv[Any, Any, Any],
+        random: np.random.Generator,
+        *,
+        failure_folder: Path,
+        reward_scale: float,
+        algorithm: type[SAC] = SAC,
+    ) -> None:
+        torch.set_num_threads(1)
+        _check_environment(sac, environment)
+        self.sac = sac
+        self.failure_folder = failure_folder
+        for_environment, for_actions, for_torch, for_buffer = random.spawn(4)
+        self.environment = Sb3VecEnv(
+            environment, failure_folder=failure_folder, reward_scale=reward_scale
+        )
+        self.environment.seed(_seed(for_environment))
+        self.environment.action_space.seed(_seed(for_actions))
+        self._torch_state = torch.Generator().manual_seed(_seed(for_torch)).get_state()
+        with self._own_torch_randomness():
+            self.model = algorithm(
+                "MlpPolicy",
+                self.environment,
+                learning_rate=sac.learning_rate,
+                buffer_size=sac.buffer_size,
+                learning_starts=sac.learning_starts,
+                batch_size=sac.batch_size,
+                tau=sac.tau,
+                gamma=sac.gamma,
+                train_freq=sac.train_freq,
+                gradient_steps=sac.updates_per_training,
+                replay_buffer_class=SeededReplayBuffer,
+                replay_buffer_kwargs={
+                    "random": for_buffer,
+                    "n_batches_kept": sac.updates_per_training,
+                },
+                ent_coef=sac.ent_coef,
+                target_entropy=sac.target_entropy,
+                target_update_interval=sac.target_update_interval,
+                policy_kwargs={"net_arch": list(sac.net_arch)},
+                seed=None,  # a number here would reseed the global generators
+                device="cpu",
+            )
+        self.model.set_logger(Logger(folder=None, output_formats=[]))
+
+    @property
+    def n_updates(self) -> int:
+        """Gradient updates made so far."""
+        return int(self.model._n_updates)
+
+    def learn(
+        self,
+        total_timesteps: int | None = None,
+        on_progress: Progress | None = None,
+        eval_every: int | None = None,
+        on_evaluation: Evaluation | None = None,
+        *,
+        reset_num_timesteps: bool = True,
+    ) -> list[CurvePoint]:
+        """Train; `total_timesteps` and `eval_every` (decisions) default to the part's.
+
+        on_evaluation   (decisions so far, policy) every `eval_every` decisions, after the updates
+                        they earned, and once at the end; may call `state()` to keep it
+        on_progress     decisions so far, about a hundred times and at the end
+        """
+        total = self.sac.total_timesteps if total_timesteps is None else total_timesteps
+        record = TrainingRecord(
+            CURVES,
+            on_progress=on_progress,
+            progress_every=max(total // 100, 1),
+            on_evaluation=on_evaluation,
+            eval_every=self.sac.eval_freq if eval_every is None else eval_every,
+        )
+        watch = _Watch(self, record)
+        with self._own_torch_randomness():
+            try:
+                self.model.learn(
+                    total,
+                    callback=watch,
+                    log_interval=sys.maxsize,  # never: the watch reads the logger itself
+                    reset_num_timesteps=reset_num_timesteps,
+                )
+            except ValueError:  # torch refuses a distribution whose mean is not a number
+                watch.refuse_non_finite()
+                raise
+        return record.curve
+
+    def last_batches(self) -> dict[str, NDArray[Any]]:
+        """What the last training drew, with the update as first axis; empty before it."""
+        buffer = self.model.replay_buffer
+        if not isinstance(buffer, SeededReplayBuffer) or not buffer.last_batches:
+            return {}
+        parts = ("observations", "actions", "next_observations", "dones", "rewards")
+        return {
+            part: np.stack([getattr(batch, part).numpy() for batch in buffer.last_batches])
+            for part in parts
+        }
+
+    def policy(self) -> ActorPolicy:
+        """The present actor, as numpy arrays of its own."""
+        layers = [*self.model.actor.latent_pi, self.model.actor.mu]
+        linear = [layer for layer in layers if isinstance(layer, torch.nn.Linear)]
+        return ActorPolicy(
+            [layer.weight.detach().numpy() for layer in linear],
+            [layer.bias.detach().numpy() for layer in linear],
+        )
+
+    def state(self) -> PolicyState:
+        """All that a bundle keeps of the present agent; the replay buffer is not part of it."""
+        training_state, sb3_zip = io.BytesIO(), io.BytesIO()
+        torch.save(self._training_state(), training_state)
+        self.model.save(sb3_zip, exclude=NOT_IN_ZIP)
+        return PolicyState(
+            actor=self.policy().as_arrays(),
+            training_state=training_state.getvalue(),
+            sb3_zip=sb3_zip.getvalue(),
+        )
+
+    def load_training_state(self, path: Path) -> None:
+        """Pour saved networks and optimisers into this learner; executes no pickle."""
+        saved = _read_training_state(path)
+        try:
+            self.model.set_parameters(saved["parameters"], exact_match=True, device="cpu")
+            if self.model.log_ent_coef is not None:  # a fixed coefficient comes from the part
+                self.model.log_ent_coef.data.copy_(saved["log_ent_coef"])
+            self.model._n_updates = int(saved["n_updates"])
+            self.model.num_timesteps = int(saved["num_timesteps"])
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelError(
+                f"{path} is no training state of this agent ({type(error).__name__}: {error}): "
+                "use the agent.net_arch, agent.ent_coef and features it was trained with"
+            ) from error
+
+    def _training_state(self) -> dict[str, Any]:
+        """Networks, optimisers, entropy coefficient (in no policy's state_dict) and counters."""
+        learned = self.model.log_ent_coef
+        return {
+            "parameters": self.model.get_parameters(),
+            "log_ent_coef": None if learned is None else learned.detach(),
+            "n_updates": self.n_updates,
+            "num_timesteps": self.model.num_timesteps,
+        }
+
+    @contextmanager
+    def _own_torch_randomness(self) -> Iterator[None]:
+        """SB3 draws from torch's global generator: lend it ours, then put the old one back."""
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(self._torch_state)
+            try:
+                yield
+            finally:
+                self._torch_state = torch.get_rng_state()
+
+
+class _Watch(BaseCallback):
+    """Looks after every training: finite values, learning curve, progress, evaluation.
+
+    It acts at the start of a rollout and at the end of all, which is right after `train()`,
+    whoever wrote that method; per decision it does nothing.
+    """
+
+    def __init__(self, learner: SacLearner, record: TrainingRecord) -> None:
+        super().__init__()
+        self._learner, self._record = learner, record
+        self._n_updates_seen = learner.n_updates
+        self._weights: list[torch.Tensor] = [
+            *learner.model.actor.parameters(),
+            *learner.model.critic.parameters(),
+        ]
+        if learner.model.log_ent_coef is not None:
+            self._weights.append(learner.model.log_ent_coef)
+
+    def _on_training_start(self) -> None:
+        self._record.start(self.model.num_timesteps)
+
+    def _on_rollout_start(self) -> None:
+        self._look(last=False)
+
+    def _on_training_end(self) -> None:
+        self._look(last=True)
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _look(self, last: bool) -> None:
+        if self._learner.n_updates > self._n_updates_seen:
+            self._n_updates_seen = self._learner.n_updates
+            self.refuse_non_finite()
+            logged = self.logger.name_to_value
+            self._record.add({name: logged[f"train/{name}"] for name in CURVES})
+        self._record.look(self.model.num_timesteps, self._learner.policy, last=last)
+
+    def refuse_non_finite(self) -> None:
+        """Stop at a loss or weight that is no number; SB3 has the losses at hand already."""
+        logged = self.logger.name_to_value
+        bad = [
+            name for name in LOSSES if not math.isfinite(float(logged.get(f"train/{name}", 0.0)))
+        ]
+        with torch.no_grad():
+            if not math.isfinite(float(torch.nn.utils.get_total_norm(self._weights))):
+                bad.append("weights")
+        if not bad:
+            return
+        batches = self._learner.last_batches()
+        bad += [f"batch {part}" for part, kept in batches.items() if not np.isfinite(kept).all()]
+        raise diverged(
+            self._learner.failure_folder, self.model.num_timesteps, ", ".join(bad), batches
+        )
+
+
+def _read_training_state(path: Path) -> dict[str, Any]:
+    """The saved tensors; whatever would need more than tensors and plain values is refused."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Detected pickle protocol")  # not ours
+            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, UserWarning) as error:
+        raise ModelError(
+            f"{path} cannot be read as tensors ({type(error).__name__}): "
+            "restore the bundle from its run"
+        ) from error
+    return saved
+
+
+def _check_environment(sac: Sac, environment: VectorEnv[Any, Any, Any]) -> None:
+    space = environment.single_action_space
+    if space != gym.spaces.Box(-1.0, 1.0, (1,), np.float32):
+        raise ModelError(f"action space {space}: sac needs one float32 action in [-1, 1]")
+    if environment.num_envs != sac.n_envs:
+        raise ConfigError("n_envs", sac.n_envs, f"the environment has {environment.num_envs}")
+
+
+def _seed(random: np.random.Generator) -> int:
+    return int(random.integers(2**31))

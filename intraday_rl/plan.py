@@ -1,0 +1,114 @@
+"""The composed configuration as one typed object: what is run, on what, judged how."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from intraday_rl.errors import ConfigError, check_range
+from intraday_rl.market.features import Features
+from intraday_rl.trading.environment import Environment
+from intraday_rl.trading.observation import AccountColumn
+from intraday_rl.trading.rewards import has_moments
+
+
+class Format(Enum):
+    """How a dry run prints."""
+
+    text = "text"
+    json = "json"
+
+
+@dataclass(slots=True, kw_only=True)
+class Parallel:
+    """`workers`: processes that train folds and seeds; null = the cores of this machine."""
+
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None:
+            check_range("workers", self.workers, 1, 1024)
+
+    def resolved(self, jobs: int) -> int:
+        """Worker processes for `jobs` independent fits."""
+        return max(1, min(jobs, self.workers or len(os.sched_getaffinity(0))))
+
+
+@dataclass(slots=True, kw_only=True)
+class Paths:
+    """`outputs`: what runs write, may be deleted; `state`: what must not (null = per user)."""
+
+    outputs: str = "outputs"
+    state: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Gates:
+    """Bounds a fold's test result is marked against; they mark, they never hide.
+
+    | field | unit |
+    |---|---|
+    | `min_trades` | round trips in the test, mean over seeds |
+    | `min_sharpe` | annualised net daily Sharpe of the test |
+    | `max_drawdown` | fraction of the peak equity in the test |
+    """
+
+    min_trades: int | None = None
+    min_sharpe: float | None = None
+    max_drawdown: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.min_trades is not None:
+            check_range("min_trades", self.min_trades, 0)
+        if self.max_drawdown is not None:
+            check_range("max_drawdown", self.max_drawdown, 0.0, 1.0)
+
+
+@dataclass(slots=True, kw_only=True)
+class Selection:
+    """`abstain`: without a proven advantage in validation a learned policy stays flat."""
+
+    abstain: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """One job, every choice made. Units and meaning stand at the parts themselves."""
+
+    symbol: str = "TQQQ"
+    benchmark: str | None = None
+    seeds: list[int] = field(default_factory=lambda: [0])
+    dry_run: bool = False
+    format: Format = Format.text
+    force: bool = False
+    task: Any = "???"
+    data: Any = "???"
+    features: Features = field(default_factory=Features)
+    env: Environment = field(default_factory=Environment)
+    reward: Any = "???"
+    agent: Any = "???"
+    windows: Any = "???"
+    selection: Selection = field(default_factory=Selection)
+    gates: Gates = field(default_factory=Gates)
+    parallel: Parallel = field(default_factory=Parallel)
+    paths: Paths = field(default_factory=Paths)
+    tracking: Any = "???"
+
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
+            raise ConfigError("seeds", self.seeds, "must be distinct whole numbers from 0 on")
+        if not self.symbol:
+            raise ConfigError("symbol", self.symbol, "must name what is traded, such as TQQQ")
+
+    def observed_account(self) -> tuple[AccountColumn, ...]:
+        """Account state in the observation; moments only under a reward that has them."""
+        wanted = {
+            AccountColumn.position: self.features.account_position,
+            AccountColumn.unrealised_return: self.features.account_unrealised_return,
+            AccountColumn.minutes_held: self.features.account_minutes_held,
+            AccountColumn.reward_moments: self.features.account_reward_moments
+            and has_moments(self.reward),
+        }
+        return tuple(column for column, chosen in wanted.items() if chosen)

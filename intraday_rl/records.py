@@ -1,0 +1,150 @@
+"""A run on disk: where each file lies, and writing it whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write through a temporary sibling and one rename: readers see the old file or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except BaseException:
+        Path(unfinished).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """JSON with the keys in their given order; NaN and infinity are refused."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A file that `write_json` wrote."""
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def git_revision() -> str | None:
+    """Revision of the checkout the package runs from, `-dirty` if changed; null outside one."""
+    here = Path(__file__).parent
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except OSError:
+        return None
+    return answer.stdout.strip() or None
+
+
+@dataclass(frozen=True, slots=True)
+class SeedFolder:
+    """What one seed of one fold wrote."""
+
+    path: Path
+
+    @property
+    def result(self) -> Path:
+        """Written last: a seed with it is finished."""
+        return self.path / "result.json"
+
+    @property
+    def bundle(self) -> Path:
+        return self.path / "bundle"
+
+    @property
+    def ledger(self) -> Path:
+        return self.path / "ledger.parquet"
+
+    @property
+    def validation_ledger(self) -> Path:
+        return self.path / "validation.parquet"
+
+    @property
+    def evaluation_log(self) -> Path:
+        return self.path / "evaluation.log"
+
+    @property
+    def error(self) -> Path:
+        return self.path / "error.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class FoldFolder:
+    """What one fold wrote, all seeds together."""
+
+    path: Path
+
+    def seed(self, seed: int) -> SeedFolder:
+        return SeedFolder(self.path / f"seed={seed}")
+
+    @property
+    def window(self) -> Path:
+        return self.path / "window.json"
+
+    @property
+    def ledger(self) -> Path:
+        return self.path / "ledger.parquet"
+
+    @property
+    def evaluation_log(self) -> Path:
+        return self.path / "evaluation.log"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """`outputs/runs/<key>`: everything one job wrote; it can be run again from here alone."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, outputs: str, key: str) -> RunFolder:
+        return cls(Path(outputs) / "runs" / key)
+
+    @property
+    def key(self) -> str:
+        return self.path.name
+
+    def fold(self, name: str) -> FoldFolder:
+        return FoldFolder(self.path / "folds" / name)
+
+    @property
+    def plan(self) -> Path:
+        return self.path / "plan.yaml"
+
+    @property
+    def command(self) -> Path:
+        return self.path / "command.txt"
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data.json"
+
+    @property
+    def verdict(self) -> Path:
+        return self.path / "verdict.json"
+
+    @property
+    def stitched_ledger(self) -> Path:
+        return self.path / "ledger.parquet"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"

@@ -1,0 +1,194 @@
+"""The main job: train, choose and test every fold and seed, and say what came of it."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from intraday_rl.dataset import Dataset, open_dataset
+from intraday_rl.identity import code_hash, decisive, fold_key, run_key
+from intraday_rl.loading import Resolved, resolve
+from intraday_rl.market.windows import Window
+from intraday_rl.plan import Plan
+from intraday_rl.records import RunFolder, git_revision, write_json, write_text
+from intraday_rl.research.console import Progress, print_result
+from intraday_rl.research.fold_job import FoldJob, read_result
+from intraday_rl.research.fold_summary import FoldSummary, summarise_fold
+from intraday_rl.research.outcome import Outcome
+from intraday_rl.research.plots import write_fold_plots
+from intraday_rl.research.recording import Recording
+from intraday_rl.research.report import write_report
+from intraday_rl.research.stitched import run_verdict, write_stitched_ledger
+from intraday_rl.research.workers import run_jobs
+from intraday_rl.saved_plan import SavedPlan
+from intraday_rl.trading.ledger import read_ledger, write_ledger
+
+logger = logging.getLogger(__name__)
+
+
+def run(plan: Plan, record: SavedPlan, command: Sequence[str]) -> Outcome:
+    """Carry out `task=walk_forward`; everything is written below `paths.outputs/runs/<key>`."""
+    resolved = resolve(plan)
+    for note in resolved.notes:
+        logger.warning("data: %s", note)
+    dataset = open_dataset(plan, resolved.market)
+    jobs = plan_jobs(plan, record, resolved)
+    folder = RunFolder.of(plan.paths.outputs, run_key([job.key for job in jobs]))
+    jobs = [inside(job, folder) for job in jobs]
+    facts = run_facts(plan, record, resolved, folder.key)
+    write_start(folder, record, command, resolved, facts)
+
+    recording = Recording.start(plan, record, folder, facts, jobs, resolved)
+    results = results_of(plan, folder, jobs, dataset)
+    folds = _summaries(plan, resolved, dataset, folder, results, facts, recording)
+    write_stitched_ledger(folder, dataset, folds, plan.seeds)
+    verdict = run_verdict(folds, facts)
+    write_json(folder.verdict, verdict)
+    write_report(folder, record, folds, verdict)
+    recording.finish(folder, verdict, failed=verdict["folds_failed"] > 0)
+    print_result(folder, folds, verdict, recording.ui_command())
+    score = verdict["first_validation_score"]
+    return Outcome(
+        score=math.nan if score is None else score,
+        code=1 if verdict["folds_failed"] else 0,
+        run_key=folder.key,
+    )
+
+
+def plan_jobs(plan: Plan, record: SavedPlan, resolved: Resolved) -> list[FoldJob]:
+    """One job per fold and seed, keyed; `folder` is still relative to the run."""
+    market = resolved.market
+    configuration = decisive(record.kinds, record.values)
+    revision, jobs = git_revision(), []
+    for window in resolved.windows:
+        last = (window.test or window.train).last_session
+        fingerprints = [market.symbol.fingerprint(last), market.benchmark.fingerprint(last)]
+        jobs += [
+            FoldJob(
+                key=fold_key(configuration, window, seed, fingerprints),
+                kinds=record.kinds,
+                plan_yaml=record.text,
+                window=window,
+                seed=seed,
+                folder=Path("folds") / window.name / f"seed={seed}",
+                fingerprint=fingerprints[0],
+                code=code_hash(),
+                git=revision,
+            )
+            for seed in plan.seeds
+        ]
+    return jobs
+
+
+def run_facts(plan: Plan, record: SavedPlan, resolved: Resolved, key: str) -> dict[str, Any]:
+    """Facts every artifact of the run repeats, so that each explains itself."""
+    market = resolved.market
+    windows = resolved.windows
+    return {
+        "run_key": key,
+        "symbol": plan.symbol,
+        "benchmark": plan.symbol if market.benchmark_is_own else market.benchmark.symbol,
+        "data_source": market.source,
+        "synthetic": market.synthetic,
+        "reconstructed": market.reconstructed,
+        "bar_minutes": market.symbol.bar_minutes,
+        "reward": record.kinds["reward"],
+        "agent": record.kinds["agent"],
+        "windows": record.kinds["windows"],
+        "fill": plan.env.fill.value,
+        "fill_is_same_bar": plan.env.fill.value == "close",
+        "fill_is_effectively_same_bar": plan.env.fill.value == "next_open"
+        and any(resolved.built_from_closes(window) for window in windows),
+        "built_from_closes": {w.name: resolved.built_from_closes(w) for w in windows},
+        "shorting_assumed_possible": not getattr(plan.env.action, "long_only", True),
+        "seeds_planned": plan.seeds,
+        "data_fingerprint": market.symbol.fingerprint(),
+        "benchmark_fingerprint": market.benchmark.fingerprint(),
+        "code_hash": code_hash(),
+        "git": git_revision(),
+        "data_notes": list(resolved.notes),
+    }
+
+
+def inside(job: FoldJob, folder: RunFolder) -> FoldJob:
+    """The job with its folder placed in the run."""
+    return replace(job, folder=folder.path / job.folder)
+
+
+def write_start(
+    folder: RunFolder,
+    record: SavedPlan,
+    command: Sequence[str],
+    resolved: Resolved,
+    facts: dict[str, Any],
+) -> None:
+    """What the run is, written before its first fold."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    write_text(folder.plan, record.text)
+    write_text(folder.command, " ".join(command) + "\n")
+    write_json(folder.data, {**facts, "windows_resolved": resolved.describe()})
+
+
+def results_of(
+    plan: Plan, folder: RunFolder, jobs: list[FoldJob], dataset: Dataset
+) -> dict[str, list[dict[str, Any]]]:
+    """Result of every job by window, in the order of the seeds; finished ones are read back."""
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    if not plan.force:
+        for job in jobs:
+            known = read_result(folder.fold(job.window.name).seed(job.seed), job.key)
+            if known is not None:
+                found[job.window.name, job.seed] = known
+                logger.info("window %s seed %d: finished before", job.window.name, job.seed)
+    open_jobs = [job for job in jobs if (job.window.name, job.seed) not in found]
+    for job in open_jobs:
+        shutil.rmtree(job.folder, ignore_errors=True)
+    if open_jobs:
+        workers = plan.parallel.resolved(len(open_jobs))
+        with Progress(open_jobs) as progress:
+            for result in run_jobs(plan, open_jobs, dataset, workers, progress.report):
+                found[result["window"], result["seed"]] = result
+                progress.finished(result)
+    by_window: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for job in jobs:
+        by_window[job.window.name].append(found[job.window.name, job.seed])
+    return by_window
+
+
+def _summaries(
+    plan: Plan,
+    resolved: Resolved,
+    dataset: Dataset,
+    folder: RunFolder,
+    results: dict[str, list[dict[str, Any]]],
+    facts: dict[str, Any],
+    recording: Recording,
+) -> list[FoldSummary]:
+    folds = []
+    for window in resolved.windows:
+        fold_folder = folder.fold(window.name)
+        fold_folder.path.mkdir(parents=True, exist_ok=True)
+        done = [r for r in results[window.name] if r["status"] == "finished"]
+        _merge_seeds(folder, window, [r["seed"] for r in done])
+        summary = summarise_fold(plan, resolved, dataset, window, results[window.name], facts)
+        write_json(fold_folder.window, summary.content)
+        write_fold_plots(fold_folder.path, summary, done)
+        recording.fold(folder, summary, results[window.name])
+        folds.append(summary)
+    return folds
+
+
+def _merge_seeds(folder: RunFolder, window: Window, seeds: list[int]) -> None:
+    """The fold's ledger and exit log of all seeds, from the seeds' own files."""
+    fold_folder = folder.fold(window.name)
+    if not seeds:
+        return
+    write_ledger([read_ledger(fold_folder.seed(seed).ledger) for seed in seeds], fold_folder.ledger)
+    lines = [fold_folder.seed(seed).evaluation_log.read_text("utf-8") for seed in seeds]
+    write_text(fold_folder.evaluation_log, "".join(lines))

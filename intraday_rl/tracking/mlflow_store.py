@@ -1,0 +1,143 @@
+"""The MLflow store: opened once under a lock, quiet, with its artifacts beside it.
+
+Two facts about MLflow 3.17 shape this file. Several processes that start on a fresh SQLite file
+race its schema migration and die ("duplicate column"), so the first use happens under a file
+lock. An experiment created without an artifact location writes to ./mlruns of whoever logs.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from filelock import FileLock, Timeout
+
+from intraday_rl.errors import ConfigError
+from intraday_rl.tracking.parts import MlflowTracking, without_password
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+LOCK_TIMEOUT_SECONDS = 300.0
+SERVER_TIMEOUT_SECONDS = 5.0
+LOCKED_ATTEMPTS = 5
+
+_QUIET = {
+    # usage statistics go to a server outside; a research machine may have no network, or no wish
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # schema set-up and model logging report each step at INFO, from every worker at once
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    # the copy of a bundle is a few files: its bars would break the run's own progress bar
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # the run prints `ui_command` once; a server's URL per fold and seed would bury it
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # requirements are given explicitly; a uv.lock in the working folder must not be copied in
+    "MLFLOW_UV_AUTO_DETECT": "false",
+    # GitPython warns at import when there is no git; nothing here asks it for anything
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+def quiet_mlflow() -> None:
+    """Silence what MLflow says about itself; a value set by the user stays. Before its import."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+
+
+def open_store(part: MlflowTracking, outputs: Path) -> tuple[MlflowClient, str]:
+    """A client on an initialised store, and the id of the experiment (created when absent)."""
+    quiet_mlflow()
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    uri = part.store_uri(outputs)
+    if part.is_server():
+        _check_reachable(uri)
+        client = MlflowClient(tracking_uri=uri)
+        return client, _experiment_id(client, part, artifact_location=None)
+    outputs.mkdir(parents=True, exist_ok=True)
+    lock_path = outputs.resolve() / "mlflow.lock"
+    try:
+        with FileLock(lock_path, timeout=LOCK_TIMEOUT_SECONDS):
+            client = MlflowClient(tracking_uri=uri)
+            location = (outputs.resolve() / "artifacts").as_uri()
+            return client, _experiment_id(client, part, location)
+    except Timeout as error:
+        raise ConfigError(
+            "uri",
+            without_password(uri),
+            f"another process holds {lock_path} for over {LOCK_TIMEOUT_SECONDS:.0f} s: end it",
+        ) from error
+    except (MlflowException, SQLAlchemyError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(
+            "uri", without_password(uri), f"the MLflow store does not open: {reason}"
+        ) from error
+
+
+def patiently(
+    operation: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Result:
+    """Run one store operation; repeat it while SQLite reports the database as locked.
+
+    MLflow gives each statement a busy timeout of 20 s and then rolls the whole operation back,
+    so that repeating it writes nothing twice. Any other error is raised at once.
+    """
+    from mlflow.exceptions import MlflowException
+
+    for attempt in range(1, LOCKED_ATTEMPTS):
+        try:
+            return operation(*args, **kwargs)
+        except MlflowException as error:
+            if "database is locked" not in str(error):
+                raise
+            time.sleep(0.1 * 2**attempt)
+    return operation(*args, **kwargs)
+
+
+def _experiment_id(
+    client: MlflowClient, part: MlflowTracking, artifact_location: str | None
+) -> str:
+    from mlflow.exceptions import MlflowException
+
+    experiment = client.get_experiment_by_name(part.experiment)
+    if experiment is None:
+        try:
+            return str(client.create_experiment(part.experiment, artifact_location))
+        except MlflowException as error:
+            # a server has no lock of ours: somebody else may just have created it
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        experiment = client.get_experiment_by_name(part.experiment)
+    if experiment is None or experiment.lifecycle_stage != "active":
+        raise ConfigError(
+            "experiment",
+            part.experiment,
+            "was deleted in MLflow: restore it there or choose another name",
+        )
+    return str(experiment.experiment_id)
+
+
+def _check_reachable(uri: str) -> None:
+    """Ask once, briefly: MLflow's own client repeats a refused connection for minutes."""
+    if not uri.startswith("http"):
+        return
+    try:
+        urllib.request.urlopen(uri, timeout=SERVER_TIMEOUT_SECONDS).close()
+    except urllib.error.HTTPError:
+        return  # it answers; whether it lets us in is decided at the first call
+    except OSError as error:
+        raise ConfigError(
+            "uri",
+            without_password(uri),
+            f"no MLflow server answers ({error}): start it or set tracking=none",
+        ) from error

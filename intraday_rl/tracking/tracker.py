@@ -1,0 +1,158 @@
+"""What the rest of the house may ask of a recorder, and the recorder that records nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+from intraday_rl.tracking.parts import MlflowTracking, NoTracking
+
+RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
+Curve = Sequence[tuple[int, float]]
+
+
+class Tracker(Protocol):
+    """A recorder of runs, addressed by explicit run ids: safe in worker processes and threads.
+
+    Nothing here keeps a "current run". A run id is plain text, so a parent hands it to workers,
+    and each worker opens a tracker of its own with `open_tracker`.
+    """
+
+    def start_run(
+        self,
+        name: str,
+        tags: Mapping[str, object],
+        params: Mapping[str, object],
+        parent_id: str | None = None,
+    ) -> str:
+        """Open a run and return its id; nested `params` become dotted keys."""
+        ...
+
+    def resume(self, run_id: str) -> None:
+        """Mark a run that ended as running again (its params stay as they are)."""
+        ...
+
+    def finish(self, run_id: str, status: RunStatus = "FINISHED") -> None:
+        """Close a run."""
+        ...
+
+    def set_tags(self, run_id: str, tags: Mapping[str, object]) -> None:
+        """Add or replace tags."""
+        ...
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float | None], step: int = 0) -> None:
+        """Record one value per name; None, NaN and infinities are left out."""
+        ...
+
+    def log_curve(self, run_id: str, name: str, points: Curve) -> None:
+        """Record (step, value) points of one metric; values that are not finite are left out."""
+        ...
+
+    def log_artifact(self, run_id: str, path: Path, folder: str | None = None) -> None:
+        """Copy one file into the run's artifacts."""
+        ...
+
+    def log_artifacts(self, run_id: str, path: Path, folder: str | None = None) -> None:
+        """Copy a folder's content into the run's artifacts."""
+        ...
+
+    def log_dict(self, run_id: str, content: Mapping[str, object], filename: str) -> None:
+        """Write `content` as a JSON artifact; numbers that are not finite become null."""
+        ...
+
+    def log_dataset(
+        self,
+        run_id: str,
+        name: str,
+        digest: str,
+        source: Mapping[str, object],
+        schema: Mapping[str, str] | None = None,
+        profile: Mapping[str, object] | None = None,
+        context: str = "walk_forward",
+    ) -> None:
+        """Record the data a run read: `schema` maps column to type, `source` tells its origin."""
+        ...
+
+    def log_model(
+        self, run_id: str, bundle_folder: Path, columns: Sequence[str], name: str = "model"
+    ) -> str:
+        """Store a bundle as an MLflow model of the run; its URI, or "" when none is stored."""
+        ...
+
+    def find_run(self, tags: Mapping[str, object]) -> str | None:
+        """The id of the newest run that carries all these tags."""
+        ...
+
+    def ui_command(self) -> str:
+        """The shell command (or the address) that shows the runs; "" when there are none."""
+        ...
+
+
+class NullTracker:
+    """Records nothing; every id is the empty string."""
+
+    def start_run(
+        self,
+        name: str,
+        tags: Mapping[str, object],
+        params: Mapping[str, object],
+        parent_id: str | None = None,
+    ) -> str:
+        return ""
+
+    def resume(self, run_id: str) -> None:
+        return None
+
+    def finish(self, run_id: str, status: RunStatus = "FINISHED") -> None:
+        return None
+
+    def set_tags(self, run_id: str, tags: Mapping[str, object]) -> None:
+        return None
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float | None], step: int = 0) -> None:
+        return None
+
+    def log_curve(self, run_id: str, name: str, points: Curve) -> None:
+        return None
+
+    def log_artifact(self, run_id: str, path: Path, folder: str | None = None) -> None:
+        return None
+
+    def log_artifacts(self, run_id: str, path: Path, folder: str | None = None) -> None:
+        return None
+
+    def log_dict(self, run_id: str, content: Mapping[str, object], filename: str) -> None:
+        return None
+
+    def log_dataset(
+        self,
+        run_id: str,
+        name: str,
+        digest: str,
+        source: Mapping[str, object],
+        schema: Mapping[str, str] | None = None,
+        profile: Mapping[str, object] | None = None,
+        context: str = "walk_forward",
+    ) -> None:
+        return None
+
+    def log_model(
+        self, run_id: str, bundle_folder: Path, columns: Sequence[str], name: str = "model"
+    ) -> str:
+        return ""
+
+    def find_run(self, tags: Mapping[str, object]) -> str | None:
+        return None
+
+    def ui_command(self) -> str:
+        return ""
+
+
+def open_tracker(part: MlflowTracking | NoTracking, outputs: Path) -> Tracker:
+    """The recorder that `part` describes; for MLflow the store and the experiment then exist."""
+    if isinstance(part, NoTracking):
+        return NullTracker()
+    from intraday_rl.tracking.mlflow_tracker import MlflowTracker
+
+    return MlflowTracker(part, outputs)

@@ -1,0 +1,44 @@
+"""Fixtures every room uses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real bars: INTRADAY_RL_DATA, or `shared/data` beside the project."""
+    folder = Path(os.environ.get("INTRADAY_RL_DATA", SHARED_DATA))
+    if not (folder / "SPY_15min_2018_2025.parquet").is_file():
+        pytest.skip(f"no real bars in {folder}; set INTRADAY_RL_DATA")
+    return folder
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> Iterator[str]:
+    """Override that sends everything a job writes into the test's own folder."""
+    yield f"paths.outputs={tmp_path / 'outputs'}"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow-group", default="", help="run only the slow tests of one group")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the slow tests of the chosen group; `@pytest.mark.slow("group")` names it."""
+    group = config.getoption("--slow-group")
+    if not group:
+        return
+    kept, left_out = [], []
+    for item in items:
+        mark = item.get_closest_marker("slow")
+        (kept if mark and group in mark.args else left_out).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept
