@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from intraday_rl.errors import ConfigError, check_range
@@ -12,6 +14,11 @@ from intraday_rl.market.features import Features
 from intraday_rl.trading.environment import Environment
 from intraday_rl.trading.observation import AccountColumn
 from intraday_rl.trading.rewards import has_moments
+
+
+# What exchanges and vendors use: BRK.B, ^GSPC, ES=F. It becomes part of tags and titles.
+TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=_-]{0,31}")
+LARGEST_SEED = 2**32 - 1
 
 
 class Format(Enum):
@@ -43,6 +50,11 @@ class Paths:
     outputs: str = "outputs"
     state: str | None = None
 
+    def __post_init__(self) -> None:
+        self.outputs = _folder("outputs", self.outputs)
+        if self.state is not None:
+            self.state = _folder("state", self.state)
+
 
 @dataclass(slots=True, kw_only=True)
 class Gates:
@@ -62,6 +74,8 @@ class Gates:
     def __post_init__(self) -> None:
         if self.min_trades is not None:
             check_range("min_trades", self.min_trades, 0)
+        if self.min_sharpe is not None:
+            check_range("min_sharpe", self.min_sharpe)
         if self.max_drawdown is not None:
             check_range("max_drawdown", self.max_drawdown, 0.0, 1.0)
 
@@ -97,10 +111,14 @@ class Plan:
     tracking: Any = "???"
 
     def __post_init__(self) -> None:
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise ConfigError("seeds", self.seeds, "must be distinct whole numbers from 0 on")
-        if not self.symbol:
-            raise ConfigError("symbol", self.symbol, "must name what is traded, such as TQQQ")
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ConfigError("seeds", self.seeds, "must be distinct, at least one")
+        for seed in self.seeds:
+            check_range("seeds", seed, 0, LARGEST_SEED)
+        for key in ("symbol", "benchmark"):
+            name = getattr(self, key)
+            if name is not None and not TICKER.fullmatch(name):
+                raise ConfigError(key, repr(name), "must be a ticker such as TQQQ or BRK.B")
 
     def observed_account(self) -> tuple[AccountColumn, ...]:
         """Account state in the observation; moments only under a reward that has them."""
@@ -112,3 +130,13 @@ class Plan:
             and has_moments(self.reward),
         }
         return tuple(column for column, chosen in wanted.items() if chosen)
+
+
+def _folder(key: str, value: str) -> str:
+    """The folder with `~` spelled out; an empty name would be the current folder."""
+    if not value.strip() or not value.isprintable():
+        raise ConfigError(key, repr(value), "must name a folder")
+    try:
+        return str(Path(value).expanduser())
+    except RuntimeError:
+        raise ConfigError(key, value, "names a user without a home; give a full path") from None

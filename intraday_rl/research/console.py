@@ -95,7 +95,7 @@ def print_result(
         "net of all costs, test days never seen"
     )
     table = Table(title=title, title_justify="left")
-    for name in ("test", "verdict", "validation", "Sharpe [95 %]", "return", "max DD", "hold",
+    for name in ("test", "verdict", "validation", "Sharpe [95 %]", "if traded", "return", "max DD", "hold",
                  "trades", "cost bp", "exits"):  # fmt: skip
         table.add_column(name, justify="left" if name in ("test", "verdict") else "right")
     for fold in folds:
@@ -105,7 +105,7 @@ def print_result(
         table.add_section()
         table.add_row(
             "all, stitched", verdict["verdict"], "", _sharpe(traded),
-            _percent(traded["total_return"]), _percent(traded["max_drawdown"]),
+            _number(verdict["raw"]["sharpe"]), _percent(traded["total_return"]), _percent(traded["max_drawdown"]),
             _number(verdict["hold"]["sharpe"]), "", "", "",
         )  # fmt: skip
     console.print(table)
@@ -133,6 +133,11 @@ def caveats(verdict: dict[str, Any]) -> list[str]:
         )
     if verdict["verdict"] == "no_trades":
         lines.append("The policy never trades: that is the finding, not a result to compare.")
+    if verdict["folds_abstained"]:
+        lines.append(
+            "Abstained: validation showed no advantage over staying flat, so nothing was traded; "
+            "the column 'if traded' is what the policy would have done."
+        )
     if verdict["folds_failed"]:
         lines.append(f"{verdict['folds_failed']} fold(s) failed; see error.txt in their folders.")
     return lines
@@ -142,7 +147,7 @@ def _fold_row(fold: FoldSummary) -> list[str]:
     content = fold.content
     traded = content["test"].get("as_traded")
     if traded is None:
-        return [fold.window.name, fold.verdict.value, *["-"] * 8]
+        return [fold.window.name, fold.verdict.value, *["-"] * 9]
     finished = [entry for entry in content["seeds"].values() if entry["status"] == "finished"]
     trades = sum(entry["test"]["trades"]["round_trips"] for entry in finished) / len(finished)
     exits = ", ".join(f"{t}×{n}" for t, n in content["exits"]["by_new_york_time"].items())
@@ -151,6 +156,7 @@ def _fold_row(fold: FoldSummary) -> list[str]:
         fold.verdict.value,
         _number(content["validation_score"]),
         _sharpe(traded),
+        _number(content["test"]["raw"]["sharpe"]),
         _percent(traded["total_return"]),
         _percent(traded["max_drawdown"]),
         _number(content["baselines"]["hold"]["sharpe"]),

@@ -37,6 +37,7 @@ class FoldSummary:
     raw: NDArray[np.float64] | None  # daily returns, mean over seeds; None if the fold failed
     traded: NDArray[np.float64] | None  # the same, zero where a seed abstained
     hold: NDArray[np.float64]
+    random: NDArray[np.float64]
     overnight: NDArray[np.float64]
 
 
@@ -63,8 +64,7 @@ def summarise_fold(
         against = paired_interval(traded, baselines["hold"].returns, generator)
         difference_low = against.low
         combined = {
-            "raw": return_metrics(raw, generator),
-            "as_traded": return_metrics(traded, generator),
+            **both_metrics(raw, traded, generator),
             "against_hold_daily": asdict(against),
         }
     verdict = fold_verdict(
@@ -97,6 +97,15 @@ def summarise_fold(
         "gates": _gates(plan.gates, combined, finished),
     }
     return FoldSummary(window, content, verdict, raw, traded, baselines["hold"].returns, overnight)
+
+
+def both_metrics(
+    raw: NDArray[np.float64], traded: NDArray[np.float64], generator: np.random.Generator
+) -> dict[str, Any]:
+    """Metrics of the raw policy and of what was traded; one interval where they are the same."""
+    of_raw = return_metrics(raw, generator)
+    same = np.array_equal(raw, traded)
+    return {"raw": of_raw, "as_traded": of_raw if same else return_metrics(traded, generator)}
 
 
 def validation_score(results: list[dict[str, Any]]) -> float | None:

@@ -42,7 +42,7 @@ def write_fold_plots(
     | drawn               | from                                                             |
     |---------------------|------------------------------------------------------------------|
     | agent               | mean daily net return over seeds, as traded, compounded          |
-    | agent, raw policy   | the same without abstention, where a seed abstained              |
+    | agent, if traded    | the same without abstention, where a seed abstained              |
     | band                | lowest to highest seed as traded at each close, from two seeds on |
     | hold, overnight     | the same days; overnight is close to close, without costs        |
     | flat                | nothing gained, nothing lost                                     |
@@ -105,7 +105,7 @@ def _lines(summary: FoldSummary) -> list[_Line]:
     ]
     if summary.traded is not None and summary.raw is not None:
         if not np.array_equal(summary.raw, summary.traded):
-            lines.append(_Line("agent, raw policy", summary.raw, _BLUE, ":"))
+            lines.append(_Line("agent, if traded (raw)", summary.raw, _BLUE, ":"))
         lines.append(_Line("agent, as traded", summary.traded, _BLUE, "-", 2.0))
     return lines
 

@@ -14,7 +14,7 @@ from intraday_rl.dataset import Dataset, Split, open_fold
 from intraday_rl.records import RunFolder
 from intraday_rl.research.evaluation import return_metrics
 from intraday_rl.research.fit import fold_generator
-from intraday_rl.research.fold_summary import SUMMARY_SEED, FoldSummary
+from intraday_rl.research.fold_summary import SUMMARY_SEED, FoldSummary, both_metrics
 from intraday_rl.research.rollout import walk
 from intraday_rl.statistics.intervals import paired_interval
 from intraday_rl.statistics.ratios import total_return
@@ -70,8 +70,7 @@ def run_verdict(folds: list[FoldSummary], facts: dict[str, Any]) -> dict[str, An
         against = paired_interval(traded, hold, generator)
         difference_low, net_return = against.low, total_return(traded)
         content |= {
-            "as_traded": return_metrics(traded, generator),
-            "raw": return_metrics(raw, generator),
+            **both_metrics(raw, traded, generator),
             "hold": return_metrics(hold, generator),
             "overnight_buy_and_hold": return_metrics(overnight, generator),
             "against_hold_daily": asdict(against),

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from intraday_rl.dataset import Dataset, open_dataset
 from intraday_rl.plan import Plan
+from intraday_rl.research.fit import is_learned
 from intraday_rl.research.fold_job import FoldJob, run_fold_job
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def run_jobs(
     One numerical thread a process: the processes share the cores, and the order of a sum must
     not depend on how many there are.
     """
-    if workers == 1 and plan_is_quick(plan):
+    if workers == 1 or not is_learned(plan):  # starting a process would only cost time
         for job in jobs:
             yield run_fold_job(job, dataset, _reporter(job, report))
         return
@@ -52,13 +53,6 @@ def run_jobs(
         ) as pool:
             futures = {pool.submit(_work, job): job for job in jobs}
             yield from _collect(futures, messages, report)
-
-
-def plan_is_quick(plan: Plan) -> bool:
-    """True when nothing is trained, so that starting processes would cost more than the work."""
-    from intraday_rl.research.fit import is_learned
-
-    return not is_learned(plan)
 
 
 def _collect(

@@ -8,7 +8,15 @@ from typing import Any
 from intraday_rl.records import RunFolder, write_text
 from intraday_rl.research.console import caveats
 from intraday_rl.research.fold_summary import FoldSummary
-from intraday_rl.research.report import behaviour, curves, facts, learning, tables, words
+from intraday_rl.research.report import (
+    behaviour,
+    calendar_sections,
+    curves,
+    facts,
+    learning,
+    tables,
+    words,
+)
 from intraday_rl.research.report.evidence import Whole, gather, merge_by_time, stitched
 from intraday_rl.research.report.page import render
 from intraday_rl.saved_plan import SavedPlan
@@ -33,6 +41,7 @@ def write_report(
         "title": f"{verdict['symbol']}: {verdict['agent']}, {verdict['reward']}",
         "tested": words.describe_windows(evidence),
         "headline": words.headline(verdict),
+        "verdict": verdict["verdict"],
         "caveats": caveats(verdict),
         "cards": words.key_numbers(verdict, whole),
         "sureness": words.sureness(verdict),
@@ -45,7 +54,7 @@ def write_report(
         "drawdown": curves.drawdown(evidence),
         "results": tables.results(evidence, verdict, whole),
         "windows": tables.windows(evidence),
-        "seeds": tables.seeds(evidence),
+        "seeds": tables.seeds(evidence, abstain=record.values["selection"]["abstain"]),
         "baselines": tables.baselines(evidence),
         "calendar": _calendar(verdict, whole),
         "cost_plot": behaviour.cost_waterfall(evidence) if by_time is not None else None,
@@ -69,4 +78,8 @@ def write_report(
 
 
 def _calendar(verdict: dict[str, Any], whole: Whole | None) -> list[tables.Table]:
-    return [] if whole is None else [tables.monthly(verdict), tables.weekday(verdict)]
+    return (
+        []
+        if whole is None
+        else [calendar_sections.monthly(verdict), calendar_sections.weekday(verdict)]
+    )

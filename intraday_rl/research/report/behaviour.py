@@ -9,6 +9,7 @@ from intraday_rl.research.evaluation import ACTION_BINS
 from intraday_rl.research.report.evidence import FoldEvidence
 from intraday_rl.research.report.facts import cost_sums
 from intraday_rl.research.report.figures import Plot
+from intraday_rl.research.report.numbers import dollars
 from intraday_rl.trading.ledger import COSTS
 
 
@@ -25,13 +26,16 @@ def cost_waterfall(folds: list[FoldEvidence]) -> Plot:
         "decreasing": {"marker": {"color": "var(--hold)"}},
         "totals": {"marker": {"color": "var(--agent)"}},
         "connector": {"line": {"color": "var(--grid)"}},
-        "hovertemplate": "%{x}: %{delta:$,.0f}<extra></extra>",
+        "text": [dollars(value) for value in values],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "hovertemplate": "%{x}: %{text}<extra></extra>",
     }
     caption = (
         "US dollars of one account per window, mean over seeds, summed over the windows; the raw "
         "policy, as if no seed had abstained."
     )
-    layout = {"yaxis": {"tickprefix": "$", "tickformat": "~s"}, "showlegend": False}
+    layout = {"yaxis": {"tickformat": "$~s"}, "showlegend": False}
     return Plot("costs", "What the costs took", caption, [data], layout)
 
 

@@ -54,6 +54,7 @@ def _lines(folds: list[FoldEvidence]) -> list[_Line]:
     flat: list[FloatArray | None] = [np.zeros(len(fold.days)) for fold in folds]
     lines = [
         _Line("flat", flat, "var(--flat)", "dot", 1.2),
+        _Line("random", [s.random for s in summaries], "var(--flat)", "dashdot", 1.0),
         _Line("overnight buy and hold, no costs", [s.overnight for s in summaries],
               "var(--overnight)", "dashdot", 1.4),
         _Line("hold, open to cutoff", [s.hold for s in summaries], "var(--hold)", "dash", 1.6),
@@ -64,7 +65,7 @@ def _lines(folds: list[FoldEvidence]) -> list[_Line]:
         for r, t in zip(raw, traded, strict=True)
     )
     if differ:
-        lines.append(_Line("agent, raw policy", raw, "var(--agent)", "dot", 1.4))
+        lines.append(_Line("agent, if traded (raw)", raw, "var(--agent)", "dot", 1.4))
     if any(series is not None for series in traded):
         lines.append(_Line("agent, as traded", traded, "var(--agent)", "solid", 2.6))
     return lines

@@ -46,7 +46,7 @@ def costs(folds: list[FoldEvidence]) -> Table:
         "One account per window, mean over seeds, summed over the windows; bp of the value "
         "traded. These are sums of the ledger's lines, not estimates."
     )
-    head = ["", "raw policy", "bp", "as traded", "bp"]
+    head = ["", "if traded (raw)", "bp", "as traded", "bp"]
     return Table("From gross to net, in US dollars", head, rows, note)
 
 
@@ -90,9 +90,7 @@ def times(by_time: pd.DataFrame) -> Table:
         for time, values in by_time.iterrows()
     ]
     columns = ["New York", "decisions", "mean target", "long", "short", "flat"]
-    note = (
-        "Raw policy, all windows and seeds together; target is a fraction of session-start equity."
-    )
+    note = "Raw policy, all windows and seeds together; target: fraction of session-start equity."
     return Table("Target by time of day", columns, rows, note)
 
 

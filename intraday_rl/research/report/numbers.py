@@ -8,6 +8,8 @@ from intraday_rl.statistics.intervals import Interval
 
 NOTHING = "–"
 NO_INTERVAL = "[no interval]"
+_PERCENT, _BASIS_POINTS = "\u00a0%", "\u00a0bp"  # a unit never stands alone on a line
+_UNITS = {"number": (1.0, ""), "percent": (100.0, _PERCENT), "bp": (1e4, _BASIS_POINTS)}
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -17,12 +19,12 @@ def number(value: float | None, digits: int = 2) -> str:
 
 def percent(value: float | None, digits: int = 1) -> str:
     """A fraction as a percentage."""
-    return NOTHING if value is None else _minus(f"{100.0 * value:,.{digits}f}") + " %"
+    return NOTHING if value is None else _minus(f"{100.0 * value:,.{digits}f}") + _PERCENT
 
 
 def basis_points(value: float | None, digits: int = 1) -> str:
     """A fraction in hundredths of a percent."""
-    return NOTHING if value is None else _minus(f"{1e4 * value:,.{digits}f}") + " bp"
+    return NOTHING if value is None else _minus(f"{1e4 * value:,.{digits}f}") + _BASIS_POINTS
 
 
 def dollars(value: float | None) -> str:
@@ -55,7 +57,9 @@ def with_interval(interval: Interval | dict[str, Any] | None, unit: str = "numbe
     )
     if estimate is None:
         return NOTHING
-    scale, suffix = {"number": (1.0, ""), "percent": (100.0, " %"), "bp": (1e4, " bp")}[unit]
+    scale, suffix = {"number": (1.0, ""), "percent": (100.0, _PERCENT), "bp": (1e4, _BASIS_POINTS)}[
+        unit
+    ]
     digits = 2 if unit == "number" else 1
     scaled = [None if bound is None else bound * scale for bound in (low, high)]
     return f"{number(estimate * scale, digits)}{suffix} {bounds(scaled[0], scaled[1], digits)}"

@@ -36,7 +36,7 @@
       autosize: true, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: color("--ink"), family: "system-ui, sans-serif", size: narrow.matches ? 11 : 13 },
       margin: { l: 8, r: 8, t: 8, b: 8 },
-      legend: { orientation: "h", x: 0, xanchor: "left", y: -0.14, yanchor: "top" },
+      legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom" },
       hoverlabel: { bgcolor: color("--card"), bordercolor: color("--edge"), font: { color: color("--ink") } },
       dragmode: narrow.matches ? false : "zoom",
       ...figure.layout,

@@ -5,12 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from intraday_rl.research.fit import fold_generator
-from intraday_rl.research.fold_summary import SUMMARY_SEED
-from intraday_rl.research.report.evidence import FoldEvidence, Whole, mean_interval
+from intraday_rl.research.report.evidence import FoldEvidence, Whole
 from intraday_rl.research.report.numbers import (
     NO_INTERVAL,
     NOTHING,
@@ -21,9 +16,6 @@ from intraday_rl.research.report.numbers import (
     sharpe_with_interval,
     with_interval,
 )
-from intraday_rl.statistics.calendar_tables import WEEKDAYS, monthly_returns, weekday_returns
-
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +92,9 @@ def results(folds: list[FoldEvidence], verdict: dict[str, Any], whole: Whole | N
                 f"{verdict['folds_abstained']} of {len(folds)} folds",
             ]
         )
-    columns = ["test window", "verdict", "validation score", "Sharpe as traded", "Sharpe raw",
-               "return as traded", "deepest fall", "hold: Sharpe", "hold: return",
+    columns = ["test window", "verdict", "validation score", "Sharpe as traded",
+               "Sharpe if traded (raw)", "return as traded", "deepest fall", "hold: Sharpe",
+               "hold: return",
                "mean daily lead over hold", "gates", "seeds that abstained"]  # fmt: skip
     note = (
         "All net of every cost, mean over seeds; Sharpe ratios are annualised. [low, high] is the "
@@ -111,7 +104,7 @@ def results(folds: list[FoldEvidence], verdict: dict[str, Any], whole: Whole | N
     return Table("Results by test window", columns, rows, note, ["verdict", "gates"])
 
 
-def seeds(folds: list[FoldEvidence]) -> Table:
+def seeds(folds: list[FoldEvidence], *, abstain: bool) -> Table:
     """Each seed by itself, before and after abstention."""
     rows = []
     for fold in folds:
@@ -142,16 +135,20 @@ def seeds(folds: list[FoldEvidence]) -> Table:
                 ]
             )
     columns = ["test window", "seed", "in the test it", "validation: mean a day [95 % bound)",
-               "validation: t", "Sharpe raw", "Sharpe as traded", "return raw",
+               "validation: t", "Sharpe if traded (raw)", "Sharpe as traded",
+               "return if traded (raw)",
                "worst fall inside a day", "round trips", "hit rate", "time in the market",
                "turnover a day (× equity)", "median minutes held", "checkpoint (decisions)",
                ]  # fmt: skip
-    note = (
-        "A learned seed trades only if the one-sided 95 % lower bound of its mean daily return on "
-        "the second validation half is above zero; otherwise it abstains and stays flat. Trade "
-        "figures are of the raw policy, realised on these days."
-    )
+    note = _ABSTENTION[abstain] + " Trade figures are of the raw policy, realised on these days."
     return Table("Every seed, raw and as traded", columns, rows, note, ["in the test it"])
+
+
+_ABSTENTION = {
+    True: "A learned seed trades only if the one-sided 95 % lower bound of its mean daily return "
+    "on the second validation half is above zero; otherwise it abstains and stays flat.",
+    False: "Abstention is off (selection.abstain=false): every seed trades, whatever its bound.",
+}
 
 
 def baselines(folds: list[FoldEvidence]) -> Table:
@@ -181,44 +178,6 @@ def baselines(folds: list[FoldEvidence]) -> Table:
         "pays none; it may keep what an intraday agent cannot: the nights."
     )
     return Table("Baselines on the same days", columns, rows, note, ["baseline"])
-
-
-def monthly(verdict: dict[str, Any]) -> Table:
-    """Return by month, as traded."""
-    table = monthly_returns(_dates(verdict), verdict["daily_returns"]["as_traded"])
-    rows = [
-        [str(year), *(NOTHING if pd.isna(value) else percent(float(value)) for value in values)]
-        for year, values in zip(table.index, table.to_numpy(), strict=True)
-    ]
-    note = "Realised net returns, compounded, as traded; – means no test session in that month."
-    return Table("Net return by month", ["year", *MONTHS, "year"], rows, note)
-
-
-def weekday(verdict: dict[str, Any]) -> Table:
-    """Daily return by weekday, as traded, with intervals."""
-    returns = np.asarray(verdict["daily_returns"]["as_traded"], float)
-    days = _dates(verdict)
-    table = weekday_returns(days, returns)
-    generator = fold_generator(SUMMARY_SEED, "report weekdays")
-    of_session = pd.DatetimeIndex(days).day_of_week.to_numpy()
-    rows = []
-    for name, values in table.iterrows():
-        chosen = returns[of_session == WEEKDAYS.index(str(name))]
-        rows.append(
-            [
-                str(name),
-                count(float(values["sessions"])),
-                with_interval(mean_interval(chosen, generator), "bp"),
-                percent(float(values["share_positive"])),
-            ]
-        )
-    columns = ["weekday", "sessions", "mean a day", "days with a gain"]
-    note = "Five weekdays are five looks at the same days: one interval off zero is no discovery."
-    return Table("Net return by weekday", columns, rows, note)
-
-
-def _dates(verdict: dict[str, Any]) -> Any:
-    return np.array(verdict["dates"], "datetime64[D]")
 
 
 def _one_sided(decided: dict[str, Any]) -> str:

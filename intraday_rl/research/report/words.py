@@ -25,10 +25,9 @@ MEANINGS = {
     Verdict.no_trades: "the policy of every seed never opened a position",
     Verdict.abstained: "every seed chose, on its validation days, to stay flat in the test",
     Verdict.beats_hold: "made money after costs and beat holding beyond the 95 % interval",
-    Verdict.no_edge: "none of the others: no advantage was shown",
+    Verdict.no_edge: "no advantage over holding was shown",
 }
 _LEARNED = "sac"
-_LIKELY = 0.95
 
 
 def headline(verdict: dict[str, Any]) -> str:
@@ -86,6 +85,8 @@ def sureness(verdict: dict[str, Any]) -> list[str]:
             "The interval of the Sharpe ratio contains zero: an agent that earns nothing could "
             "have produced these days."
         )
+    if verdict["folds_failed"]:
+        lines.append("These numbers cover only the windows that finished.")
     against = verdict["against_hold_daily"]
     if against["low"] is not None:
         if against["low"] > 0:
@@ -109,7 +110,7 @@ def key_numbers(verdict: dict[str, Any], whole: Whole | None) -> list[tuple[str,
     sessions, needed = traded["sessions"], traded["minimum_track_record_sessions"]
     likely = traded["probabilistic_sharpe"]
     over = verdict["sharpe_over_seeds"]
-    cards = [
+    return [
         (
             "Return after costs",
             with_interval(whole.traded, "percent"),
@@ -129,12 +130,7 @@ def key_numbers(verdict: dict[str, Any], whole: Whole | None) -> list[tuple[str,
         (
             "Chance that the true Sharpe ratio is above zero",
             NOTHING if likely is None else _chance(likely),
-            f"from these {count(sessions)} sessions alone; "
-            + (
-                f"{count(needed)} sessions would be needed for 95 %"
-                if needed is not None
-                else "no number of sessions like these would show a gain"
-            ),
+            _track_record(likely, sessions, needed),
         ),
         (
             "One seed's Sharpe ratio",
@@ -148,7 +144,15 @@ def key_numbers(verdict: dict[str, Any], whole: Whole | None) -> list[tuple[str,
             f"holding: {percent(verdict['hold']['max_drawdown'])}",
         ),
     ]  # fmt: skip
-    return cards
+
+
+def _track_record(likely: float | None, sessions: int, needed: float | None) -> str:
+    start = f"probabilistic Sharpe ratio of these {count(sessions)} sessions alone; "
+    if likely is None:
+        return start + "a constant series has none"
+    if needed is None:
+        return start + "no number of sessions like these would show a gain"
+    return start + f"{count(needed)} sessions like these are needed for 95 %"
 
 
 def assumptions(verdict: dict[str, Any], record: SavedPlan) -> list[str]:

@@ -38,9 +38,11 @@ try:
         account,
         charges,
         decide,
+        draw,
         layout,
         moments,
         observe,
+        replay,
         step,
     )
 finally:

@@ -80,18 +80,34 @@ def decide_and_hold(
 ) -> None:
     """One decision: accepted target, order at `row.price`, holding until `following.price`."""
     target = accepted_target(book, account.target, action)
-    before = account.shares
-    after = before
+    entry.action = action
+    hold_target(book, session, account, entry, row, following, target)
+
+
+@compiled
+def hold_target(
+    book: Any, session: Any, account: Any, entry: Any, row: Any, following: Any, target: float
+) -> None:
+    """Bring the account to an accepted `target`; an unchanged one never trades."""
+    after = account.shares
     if target != account.target:
         after = shares_for(book, target, account.session_equity, row.close)
     account.target = target
+    entry.target = target
+    hold_shares(book, session, account, entry, row, following, after)
+
+
+@compiled
+def hold_shares(
+    book: Any, session: Any, account: Any, entry: Any, row: Any, following: Any, after: float
+) -> None:
+    """Trade to `after` shares at `row.price` and hold them until `following.price`."""
+    before = account.shares
     equity_before = account.equity
     cost = settle_order(book, session, entry, after - before, row.price)
     if after != before:
         record_entry(account, entry, before, after, row.fill_minute)
     account.shares = after
-    entry.action = action
-    entry.target = target
     entry.shares_before = before
     entry.shares_after = after
     entry.gross_pnl = after * (following.price - row.price)

@@ -1,0 +1,61 @@
+"""The table of parts: every class that a configuration can choose, and nothing else."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from hydra.core.config_store import ConfigStore
+
+from intraday_rl.agents.baselines import Flat, Hold, Random
+from intraday_rl.agents.sac import Sac
+from intraday_rl.market.sources import FileData
+from intraday_rl.market.synthetic import SyntheticData
+from intraday_rl.market.windows import AutoWindows, CanonicalWindows, ExplicitWindows
+from intraday_rl.plan import Plan
+from intraday_rl.tasks import FinalFit, WalkForward
+from intraday_rl.tracking.parts import MlflowTracking, NoTracking
+from intraday_rl.trading.actions import LongFlatAction, TargetAction
+from intraday_rl.trading.rewards import (
+    DifferentialSharpe,
+    DownsideDeviation,
+    LogReturn,
+    NetReturn,
+)
+
+# Where a group offers parts of different classes: group path -> kind -> class.
+PARTS: dict[str, dict[str, type]] = {
+    "task": {"walk_forward": WalkForward, "final_fit": FinalFit},
+    "data": {"synthetic": SyntheticData, "file": FileData},
+    "env/action": {"target": TargetAction, "long_flat": LongFlatAction},
+    "reward": {
+        "dsr": DifferentialSharpe,
+        "downside": DownsideDeviation,
+        "net_return": NetReturn,
+        "log_return": LogReturn,
+    },
+    "agent": {"sac": Sac, "flat": Flat, "hold": Hold, "random": Random},
+    "windows": {"canonical": CanonicalWindows, "auto": AutoWindows, "explicit": ExplicitWindows},
+    "tracking": {"mlflow": MlflowTracking, "none": NoTracking},
+}
+
+
+@cache
+def register() -> None:
+    """Put every schema where the YAML files look for it."""
+    store = ConfigStore.instance()
+    store.store(name="plan_schema", node=Plan)
+    for group, kinds in PARTS.items():
+        for kind, part in kinds.items():
+            store.store(group=f"schema/{group}", name=kind, node=part)
+
+
+def part_at(plan: object, group: str) -> object:
+    """What stands at a group's place in a plan."""
+    for name in group.split("/"):
+        plan = getattr(plan, name)
+    return plan
+
+
+def kind_of(group: str, part: object) -> str:
+    """The kind of a built part, such as `dsr` for the reward."""
+    return next(kind for kind, part_class in PARTS[group].items() if type(part) is part_class)
