@@ -31,19 +31,20 @@ def make_vector_env(
     num_envs: int = 1, overrides: Sequence[str] = (), fold: int | str = 0, split: str = "train"
 ) -> TradingVectorEnv:
     """Many accounts stepped in one compiled call; arguments as in `make_env`."""
+    if num_envs < 1:
+        raise ConfigError("num_envs", num_envs, "must be 1 or more")
     return TradingVectorEnv(_problem(overrides, fold, split), num_envs)
 
 
 def _problem(overrides: Sequence[str], fold: int | str, split: str) -> Problem:
+    splits = {one.value: one for one in Split}
+    if split not in splits:
+        raise ConfigError("split", split, f"choose one of {', '.join(splits)}")
     plan = compose_plan(overrides)
     resolved = resolve(plan)
-    names = [window.name for window in resolved.windows]
-    try:
-        window = resolved.windows[fold if isinstance(fold, int) else names.index(fold)]
-    except (IndexError, ValueError):
-        raise ConfigError("fold", fold, f"choose 0 to {len(names) - 1} or one of {names}") from None
-    try:
-        chosen = Split(split)
-    except ValueError:
-        raise ConfigError("split", split, f"choose one of {[s.value for s in Split]}") from None
-    return open_fold(open_dataset(plan, resolved.market), window).problem(chosen)
+    folds = {window.name: window for window in resolved.windows}
+    numbered = dict(enumerate(resolved.windows))
+    window = numbered.get(fold) if isinstance(fold, int) else folds.get(fold)
+    if window is None:
+        raise ConfigError("fold", fold, f"choose 0 to {len(folds) - 1} or {', '.join(folds)}")
+    return open_fold(open_dataset(plan, resolved.market), window).problem(splits[split])

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from intraday_rl.market.bars import Bars
+from intraday_rl.market.sources import MarketData
 from intraday_rl.market.windows import Window
 
 ROOMS = ("market", "trading", "agents", "research", "statistics")
@@ -35,6 +40,19 @@ PRESENTATION = (
 )
 # Replaced by the fold's own sessions and seed, so that one more seed or window keeps the others.
 BY_FOLD = ("windows", "seeds")
+# What a policy is judged in. The bars belong to it as well, by their content.
+WORLD = ("symbol", "benchmark", "data")
+WORLD_OF_ENV = (
+    "slippage",
+    "impact",
+    "commission",
+    "fees",
+    "financing",
+    "fill",
+    "initial_equity",
+)
+# Neither world nor trial: marks and repetitions, which change no decision of a configuration.
+NO_DECISION = ("task", "gates", "seeds")
 
 
 @cache
@@ -53,14 +71,68 @@ def code_hash() -> str:
 
 def decisive(kinds: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that can change a fold's numbers."""
-    kept = json.loads(json.dumps(dict(values)))
-    for path in (*PRESENTATION, *BY_FOLD):
-        *parents, last = path.split(".")
-        node = kept
-        for name in parents:
-            node = node.get(name, {})
-        node.pop(last, None)
+    kept = _without(values, (*PRESENTATION, *BY_FOLD))
     return {"kinds": {k: v for k, v in kinds.items() if k not in ("tracking", "windows")}, **kept}
+
+
+def trial_settings(kinds: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything of a configuration that changes a decision: what a search can choose.
+
+    Known from the plan alone, so that a job which failed before it read its bars is counted.
+    Source: domain.md §5, world or trial.
+    """
+    world = (*WORLD, *(f"env.{name}" for name in WORLD_OF_ENV))
+    kept = _without(values, (*PRESENTATION, *NO_DECISION, *world))
+    kept["data"] = {"bar_minutes": values["data"].get("bar_minutes")}
+    return {
+        "kinds": {k: v for k, v in kinds.items() if k not in ("task", "tracking", "data")},
+        **kept,
+    }
+
+
+def declared_world(kinds: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a configuration says about its world; the test dates and the bars are not known yet."""
+    data = _without({"data": values["data"]}, (*PRESENTATION, "data.bar_minutes"))["data"]
+    return {
+        "symbol": values["symbol"],
+        "benchmark": values["benchmark"],
+        "data": {"kind": kinds["data"], **data},
+        "env": {name: values["env"][name] for name in WORLD_OF_ENV},
+    }
+
+
+def world_settings(
+    kinds: Mapping[str, str],
+    values: Mapping[str, Any],
+    market: MarketData,
+    windows: Sequence[Window],
+) -> dict[str, Any]:
+    """The world a run is judged in.
+
+    | entry | from |
+    |---|---|
+    | `symbol`, `benchmark`, `env` | the plan; the benchmark as it was resolved |
+    | `data` | synthetic: the settings (seed, edge, ...) without `bar_minutes`; files: a fingerprint
+      of the test sessions, the same at every `bar_minutes` and wherever the file lies |
+    | `test` | first and last session and their number, window by window |
+
+    Train and validation sessions belong to the trial: how much to learn from is a choice.
+    """
+    tests = [window.test for window in windows if window.test is not None]
+    days = [day for test in tests for day in test.sessions]
+    declared = declared_world(kinds, values)
+    if not market.synthetic:
+        declared["data"] = [_days_fingerprint(bars, days) for bars in (market.symbol, market.benchmark)]
+    return {
+        **declared,
+        "benchmark": None if market.benchmark_is_own else market.benchmark.symbol,
+        "test": [[str(test.first_session), str(test.last_session), test.count] for test in tests],
+    }
+
+
+def identity_of(settings: Mapping[str, Any]) -> str:
+    """Key of a world or of a trial from its settings."""
+    return _hash(settings)
 
 
 def fold_key(
@@ -78,6 +150,29 @@ def fold_key(
 def run_key(fold_keys: Sequence[str]) -> str:
     """Identity of a job: the keys of its folds and seeds."""
     return _hash(sorted(fold_keys))
+
+
+def _without(values: Mapping[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads(json.dumps(dict(values)))
+    for path in paths:
+        *parents, last = path.split(".")
+        node = kept
+        for name in parents:
+            node = node.get(name, {})
+        node.pop(last, None)
+    return kept
+
+
+def _days_fingerprint(bars: Bars, days: Sequence[date]) -> str:
+    """Open, high, low, close and split factor of whole sessions: independent of the bar length."""
+    frame = bars.frame
+    kept = frame[frame["session"].isin(np.array(days, "datetime64[ns]"))]
+    summary = kept.groupby("session", sort=True).agg(
+        {"open": "first", "high": "max", "low": "min", "close": "last", "split_factor": "first"}
+    )
+    digest = hashlib.sha256(np.asarray(summary.index, "datetime64[D]").astype("<i8").tobytes())
+    digest.update(summary.to_numpy("<f8").tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _hash(content: object) -> str:

@@ -15,7 +15,6 @@ from intraday_rl.trading.environment import Environment
 from intraday_rl.trading.observation import AccountColumn
 from intraday_rl.trading.rewards import has_moments
 
-
 # What exchanges and vendors use: BRK.B, ^GSPC, ES=F. It becomes part of tags and titles.
 TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=_-]{0,31}")
 LARGEST_SEED = 2**32 - 1
@@ -26,6 +25,13 @@ class Format(Enum):
 
     text = "text"
     json = "json"
+
+
+def usable_cores() -> int:
+    """Cores this process may run on; not every system says, then those of the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,7 +46,7 @@ class Parallel:
 
     def resolved(self, jobs: int) -> int:
         """Worker processes for `jobs` independent fits."""
-        return max(1, min(jobs, self.workers or len(os.sched_getaffinity(0))))
+        return max(1, min(jobs, self.workers or usable_cores()))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,10 +117,10 @@ class Plan:
     tracking: Any = "???"
 
     def __post_init__(self) -> None:
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise ConfigError("seeds", self.seeds, "must be distinct, at least one")
-        for seed in self.seeds:
-            check_range("seeds", seed, 0, LARGEST_SEED)
+        distinct = len(set(self.seeds)) == len(self.seeds) > 0
+        if not distinct or not 0 <= min(self.seeds) <= max(self.seeds) <= LARGEST_SEED:
+            remedy = f"must be distinct whole numbers from 0 to {LARGEST_SEED}"
+            raise ConfigError("seeds", self.seeds, remedy)
         for key in ("symbol", "benchmark"):
             name = getattr(self, key)
             if name is not None and not TICKER.fullmatch(name):

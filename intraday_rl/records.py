@@ -5,25 +5,27 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_state_path
+
 
 def write_text(path: Path, text: str) -> None:
     """Write through a temporary sibling and one rename: readers see the old file or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with unfinished.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
     except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
 
 
@@ -36,6 +38,11 @@ def read_json(path: Path) -> dict[str, Any]:
     """A file that `write_json` wrote."""
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
+
+
+def state_folder(state: str | None) -> Path:
+    """Where what must outlive `paths.outputs` lies: `paths.state`, else this user's own place."""
+    return user_state_path("intraday_rl") if state is None else Path(state)
 
 
 def git_revision() -> str | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from intraday_rl.errors import ConfigError
+from intraday_rl.errors import ConfigError, check_range
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +28,52 @@ class FinalFit:
     def __post_init__(self) -> None:
         if self.until != "???":
             parse_day("until", self.until)
+
+
+@dataclass(slots=True, kw_only=True)
+class CostSurface:
+    """Replay a finished run under other costs; the policy stays as it was trained.
+
+    | field | unit |
+    |---|---|
+    | `run` | key (or its beginning) or folder of the run |
+    | `slippage_bps` | bps a side, in place of the trained slippage |
+    | `commission_scales` | multiples of the trained commission |
+    | `impact_coefficients` | Y of the square-root law; 0 alone where the bars have no volume |
+    """
+
+    run: str = "???"
+    slippage_bps: list[float] = field(default_factory=lambda: [i / 4 for i in range(41)])
+    commission_scales: list[float] = field(default_factory=lambda: [i / 5 for i in range(11)])
+    impact_coefficients: list[float] = field(default_factory=lambda: [0.0, 0.25, 0.5, 0.75, 1.0])
+
+    def __post_init__(self) -> None:
+        for key in ("slippage_bps", "commission_scales", "impact_coefficients"):
+            if not getattr(self, key):
+                raise ConfigError(key, [], "needs at least one value")
+            for value in getattr(self, key):
+                check_range(key, value, 0.0, 1_000.0)
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """What the winner of everything that was tried is worth.
+
+    | field | what |
+    |---|---|
+    | `sweep` | one or a list: folder, id (or its beginning) under `paths.outputs/sweeps`, or a tag |
+    |         | `name=value` of finished runs, such as `symbol=SPY` |
+    | `runs` | keys (or their beginnings) or folders of further runs |
+    """
+
+    sweep: Any = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        named = [self.sweep] if isinstance(self.sweep, str) else self.sweep
+        if not isinstance(named, list) or not all(isinstance(one, str) and one for one in named):
+            raise ConfigError("sweep", self.sweep, "must be a folder, an id, a tag or a list of them")
+        self.sweep = named
 
 
 def parse_day(key: str, value: str) -> dt.date:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ def real_data() -> Path:
     if not (folder / "SPY_15min_2018_2025.parquet").is_file():
         pytest.skip(f"no real bars in {folder}; set INTRADAY_RL_DATA")
     return folder
-
-
-@pytest.fixture
-def outputs(tmp_path: Path) -> Iterator[str]:
-    """Override that sends everything a job writes into the test's own folder."""
-    yield f"paths.outputs={tmp_path / 'outputs'}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

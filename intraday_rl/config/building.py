@@ -57,10 +57,10 @@ def build(config: DictConfig) -> Plan:
 
 def _parts(node: DictConfig, path: str) -> Iterator[tuple[str, DictConfig]]:
     """Every part of the tree with its path, leaves first, the root (path "") last."""
-    for key in node:
-        name = f"{path}.{key}" if path else str(key)
+    for key in map(str, node):
+        name = f"{path}.{key}" if path else key
         if OmegaConf.is_missing(node, key):
-            raise ConfigError(name, "???", f"has no default; give {name}=...")
+            raise ConfigError(name, "???", f"has no default; give {name}=<value>")
         child = node[key]
         if isinstance(child, DictConfig) and is_dataclass(OmegaConf.get_type(child)):
             yield from _parts(child, name)

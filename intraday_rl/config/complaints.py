@@ -21,6 +21,8 @@ COMPOSITION_ERRORS = (
     ValueError,
     RecursionError,
 )
+_NULL = re.compile(r"^(child )?field '.*' is not Optional$")
+CLOSE_ENOUGH = 0.8  # of difflib's ratio, for "did you mean"
 
 
 class ConfigProblem(IntradayRLError):
@@ -33,30 +35,39 @@ def complaint(error: Exception, overrides: Sequence[str] = ()) -> IntradayRLErro
     """Key, value and remedy of an error that was met while composing `overrides`."""
     text = str(error)
     if isinstance(error, OverrideParseException):
-        reason = text.splitlines()[0].removeprefix("Error parsing override ")
+        reason = next(ln for ln in text.splitlines() if not ln.startswith("Error parsing"))
         return ConfigProblem(
             f"{error.override}: is not key=value; quote what has special characters ({reason})"
         )
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return ConfigError(group, name, f"choose one of {', '.join(error.options)}")
-    if found := re.match(r"Could not override '(.*?)'\.\nTo append .* use \+(.*)", text):
-        key, value = found[1], found[2].partition("=")[2]
-        return unknown_key(key, value, getattr(error.__cause__, "object_type", None))
+    if found := re.match(
+        r"Could not override '(.*?)'\.\nTo append to your config use \+(.*)", text
+    ):
+        value = found[2].partition("=")[2]
+        return unknown_key(found[1], value, getattr(error.__cause__, "object_type", None))
     if found := re.match(r"Error merging override (.*)", text):
-        return ConfigProblem(f"{found[1]}: {one_line(error.__cause__ or error)}")
-    if isinstance(error, RecursionError):
-        return ConfigProblem(f"{' '.join(overrides)}: values that refer to each other in a circle")
-    if isinstance(error, ValueError):
-        return ConfigProblem(f"{' '.join(overrides)}: {one_line(error)}")
-    return ConfigProblem(one_line(error))
+        key = found[1].partition("=")[0]
+        reason = one_line(error.__cause__ or error).removeprefix(f"{key}: ")
+        return ConfigProblem(f"{found[1]}: {re.sub(_NULL, 'must not be null', reason)}")
+    if found := re.match(
+        r"In '(.*)': ConfigKeyError .*\nKey '.*' not in '(.*)'\n\s*full_key: (.*)", text
+    ):
+        return ConfigProblem(
+            f"conf/{found[1]}.yaml: sets {found[3]}, which {found[2]} does not have"
+        )
+    if isinstance(error, HydraException | OmegaConfBaseException | YAMLError):
+        return ConfigProblem(one_line(error))
+    suspects = [one for one in overrides if one.endswith("=null")] or overrides
+    return ConfigProblem(f"{' '.join(suspects) or 'the configuration'}: {one_line(error)}")
 
 
 def unknown_key(key: str, value: object, part: object) -> ConfigError:
     """The error for a key that its part does not have; `part` is the part's class."""
     known = [entry.name for entry in fields(part)] if is_dataclass(part) else []
     parent, _, last = key.rpartition(".")
-    close = get_close_matches(last, known, n=1)
+    close = get_close_matches(last, known, n=1, cutoff=CLOSE_ENOUGH)
     where = parent or "a plan"
     if close:
         remedy = f"did you mean {f'{parent}.' if parent else ''}{close[0]}?"

@@ -32,13 +32,13 @@ def conf_folder() -> Path:
 def hydra_session() -> Iterator[None]:
     """Hydra looking at `conf`; a caller's own Hydra application is as before afterwards."""
     register()
-    instance = GlobalHydra.instance()
-    outer, instance.hydra = instance.hydra, None
+    outer = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
             yield
     finally:
-        instance.hydra = outer
+        GlobalHydra.instance().hydra = outer
 
 
 def compose_config(overrides: Sequence[str]) -> DictConfig:

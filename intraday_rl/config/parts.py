@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
 
 from intraday_rl.agents.baselines import Flat, Hold, Random
 from intraday_rl.agents.sac import Sac
@@ -12,7 +13,7 @@ from intraday_rl.market.sources import FileData
 from intraday_rl.market.synthetic import SyntheticData
 from intraday_rl.market.windows import AutoWindows, CanonicalWindows, ExplicitWindows
 from intraday_rl.plan import Plan
-from intraday_rl.tasks import FinalFit, WalkForward
+from intraday_rl.tasks import CostSurface, FinalFit, Verdict, WalkForward
 from intraday_rl.tracking.parts import MlflowTracking, NoTracking
 from intraday_rl.trading.actions import LongFlatAction, TargetAction
 from intraday_rl.trading.rewards import (
@@ -24,7 +25,12 @@ from intraday_rl.trading.rewards import (
 
 # Where a group offers parts of different classes: group path -> kind -> class.
 PARTS: dict[str, dict[str, type]] = {
-    "task": {"walk_forward": WalkForward, "final_fit": FinalFit},
+    "task": {
+        "walk_forward": WalkForward,
+        "final_fit": FinalFit,
+        "cost_surface": CostSurface,
+        "verdict": Verdict,
+    },
     "data": {"synthetic": SyntheticData, "file": FileData},
     "env/action": {"target": TargetAction, "long_flat": LongFlatAction},
     "reward": {
@@ -43,10 +49,21 @@ PARTS: dict[str, dict[str, type]] = {
 def register() -> None:
     """Put every schema where the YAML files look for it."""
     store = ConfigStore.instance()
-    store.store(name="plan_schema", node=Plan)
+    store.store(name="plan_schema", node=plan_schema())
     for group, kinds in PARTS.items():
         for kind, part in kinds.items():
             store.store(group=f"schema/{group}", name=kind, node=part)
+
+
+def plan_schema() -> DictConfig:
+    """The plan's schema with an open place for each group's part.
+
+    A place that holds a part by default would refuse the other kinds.
+    """
+    schema: DictConfig = OmegaConf.structured(Plan)
+    for group in PARTS:
+        OmegaConf.update(schema, group.replace("/", "."), "???", merge=False)
+    return schema
 
 
 def part_at(plan: object, group: str) -> object:

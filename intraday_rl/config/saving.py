@@ -9,11 +9,14 @@ from enum import Enum
 from typing import Any
 
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import OverrideType
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from intraday_rl.config.complaints import ConfigProblem, complaint
-from intraday_rl.config.parts import PARTS, kind_of, part_at
+from intraday_rl.config.complaints import ConfigProblem, complaint, one_line, unknown_key
+from intraday_rl.config.parts import PARTS, kind_of, part_at, plan_schema
 from intraday_rl.errors import ConfigError
 from intraday_rl.plan import Plan
 from intraday_rl.saved_plan import SavedPlan
@@ -34,18 +37,37 @@ def saved_config(text: str, overrides: Sequence[str] = ()) -> DictConfig:
         raise ConfigProblem(f"plan.yaml is not YAML: {complaint(error)}") from error
     if not isinstance(values, dict) or not isinstance(values.get("kinds"), dict):
         raise ConfigProblem("plan.yaml is not a plan: it has no 'kinds'")
-    config = OmegaConf.structured(Plan)
+    config = plan_schema()
     for group, kind in values.pop("kinds").items():
         if kind not in PARTS.get(group, ()):
             known = ", ".join(PARTS.get(group, PARTS))
             raise ConfigError(f"kinds.{group}", kind, f"unknown to this version, which has {known}")
         OmegaConf.update(config, group.replace("/", "."), OmegaConf.structured(PARTS[group][kind]))
     try:
-        merged = OmegaConf.merge(config, _literal(values), OmegaConf.from_dotlist(list(overrides)))
-    except (OmegaConfBaseException, yaml.YAMLError) as error:
+        config.merge_with(_literal(values))
+    except OmegaConfBaseException as error:
         raise ConfigProblem(f"plan.yaml: {complaint(error)}") from error
-    assert isinstance(merged, DictConfig)  # a mapping merged into a mapping
-    return merged
+    _override(config, overrides)
+    return config
+
+
+def _override(config: DictConfig, overrides: Sequence[str]) -> None:
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except HydraException as error:
+        raise complaint(error) from error
+    for text, override in zip(overrides, parsed, strict=True):
+        key = override.key_or_group
+        if override.type is not OverrideType.CHANGE or override.is_sweep_override():
+            raise ConfigProblem(f"{text}: a saved plan takes key=value only")
+        if key.replace(".", "/") in PARTS or "/" in key:
+            raise ConfigProblem(f"{text}: a saved plan keeps its parts; start from a command line")
+        try:
+            OmegaConf.update(config, key, override.value())
+        except (ConfigAttributeError, ConfigKeyError) as error:
+            raise unknown_key(key, override.value(), error.object_type) from error
+        except OmegaConfBaseException as error:
+            raise ConfigProblem(f"{text}: {one_line(error)}") from error
 
 
 def _plain(value: Any) -> Any:

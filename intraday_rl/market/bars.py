@@ -38,7 +38,7 @@ class Bars:
     | `bar_start` | datetime64[ns, UTC] | `open` is known from here on |
     | `bar_end` | datetime64[ns, UTC] | the whole bar is known from here on |
     | `open, high, low, close` | float64 | USD, adjusted for splits |
-    | `volume` | float64 | shares as the source counts them; NaN = unknown |
+    | `volume` | float64 | shares in adjusted terms (traded shares * factor); NaN = unknown |
     | `split_factor` | float64 | traded price = adjusted price * split_factor |
 
     The index is a RangeIndex: row numbers of `frame` are the bars' numbers everywhere.

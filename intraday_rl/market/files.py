@@ -6,6 +6,7 @@ import zlib
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -89,7 +90,7 @@ class FileData:
     bar_minutes: int = 15
     columns: dict[str, str] = field(default_factory=dict)
     prices: Prices = Prices.adjusted
-    splits: dict[str, float] | None = None
+    splits: Any = None  # date -> ratio; not typed, so that {} is not taken for "not given"
     adjusted_through: str | None = None
     max_missing_bars: int = 4
     on_bad_session: OnBadSession = OnBadSession.refuse

@@ -171,7 +171,8 @@ def _from_file(
             "bar_start": utc(traded.start_ns),
             "bar_end": utc(traded.end_ns),
             **{name: traded.values[name] / divisor for name in PRICES},
-            "volume": traded.values["volume"],
+            # Volume follows the prices: shares in adjusted terms, however the file counts them.
+            "volume": traded.values["volume"] * divisor,
             "split_factor": factor,
         }
     )

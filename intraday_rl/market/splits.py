@@ -39,9 +39,11 @@ def known_splits(symbol: str, declared: Mapping[str, float] | None) -> Mapping[s
 
 def check_splits(declared: Mapping[str, float] | None, adjusted_through: str | None) -> None:
     """Raise `ConfigError` for a date that is not a date or a ratio that is not positive."""
+    if declared is not None and not isinstance(declared, Mapping):
+        raise ConfigError("splits", declared, "must map dates to ratios, {} for none, or be null")
     for day, ratio in (declared or {}).items():
         _check_date("splits", day)
-        if not (math.isfinite(ratio) and ratio > 0):
+        if not isinstance(ratio, int | float) or not (math.isfinite(ratio) and ratio > 0):
             raise ConfigError("splits", f"{{{day}: {ratio}}}", "the ratio must be above 0")
     if adjusted_through is not None:
         _check_date("adjusted_through", adjusted_through)

@@ -95,8 +95,8 @@ def print_result(
         "net of all costs, test days never seen"
     )
     table = Table(title=title, title_justify="left")
-    for name in ("test", "verdict", "validation", "Sharpe [95 %]", "if traded", "return", "max DD", "hold",
-                 "trades", "cost bp", "exits"):  # fmt: skip
+    for name in ("test", "verdict", "validation", "Sharpe [95 %]", "if traded", "return", "max DD",
+                 "hold", "trades", "cost bp", "exits"):  # fmt: skip
         table.add_column(name, justify="left" if name in ("test", "verdict") else "right")
     for fold in folds:
         table.add_row(*_fold_row(fold))
@@ -105,8 +105,8 @@ def print_result(
         table.add_section()
         table.add_row(
             "all, stitched", verdict["verdict"], "", _sharpe(traded),
-            _number(verdict["raw"]["sharpe"]), _percent(traded["total_return"]), _percent(traded["max_drawdown"]),
-            _number(verdict["hold"]["sharpe"]), "", "", "",
+            _number(verdict["raw"]["sharpe"]), _percent(traded["total_return"]),
+            _percent(traded["max_drawdown"]), _number(verdict["hold"]["sharpe"]), "", "", "",
         )  # fmt: skip
     console.print(table)
     for line in caveats(verdict):
@@ -125,7 +125,7 @@ def caveats(verdict: dict[str, Any]) -> list[str]:
         lines.append("Reconstructed bars: these prices were computed, not traded.")
     if verdict["fill_is_same_bar"]:
         lines.append("Orders fill at the close they were decided on (env.fill=close): optimistic.")
-    spans = {k: v for k, v in verdict["built_from_closes"].items() if v}
+    spans = {k: v for k, v in verdict["windows_built_from_closes"].items() if v}
     for window, names in spans.items():
         lines.append(
             f"Window {window}: the bars of {', '.join(names)} were built from closes, so the next "

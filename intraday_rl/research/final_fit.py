@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 
 from rich.console import Console
 
@@ -13,7 +12,7 @@ from intraday_rl.loading import resolve
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, write_json
 from intraday_rl.research.fold_summary import validation_score
-from intraday_rl.research.outcome import Outcome
+from intraday_rl.research.outcome import Context, Outcome
 from intraday_rl.research.recording import Recording
 from intraday_rl.research.walk_forward import (
     inside,
@@ -22,13 +21,13 @@ from intraday_rl.research.walk_forward import (
     run_facts,
     write_start,
 )
-from intraday_rl.saved_plan import SavedPlan
 
 logger = logging.getLogger(__name__)
 
 
-def run(plan: Plan, record: SavedPlan, command: Sequence[str]) -> Outcome:
+def run(plan: Plan, context: Context) -> Outcome:
     """Carry out `task=final_fit`; the bundles lie in the run's only fold."""
+    record = context.record
     resolved = resolve(plan)
     for note in resolved.notes:
         logger.warning("data: %s", note)
@@ -37,7 +36,7 @@ def run(plan: Plan, record: SavedPlan, command: Sequence[str]) -> Outcome:
     folder = RunFolder.of(plan.paths.outputs, run_key([job.key for job in jobs]))
     jobs = [inside(job, folder) for job in jobs]
     facts = run_facts(plan, record, resolved, folder.key)
-    write_start(folder, record, command, resolved, facts)
+    write_start(folder, record, context.command, resolved, facts)
     recording = Recording.start(plan, record, folder, facts, jobs, resolved)
     window = resolved.windows[0]
     results = results_of(plan, folder, jobs, dataset)[window.name]

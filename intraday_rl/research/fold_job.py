@@ -17,9 +17,11 @@ from intraday_rl.agents.card import Card
 from intraday_rl.dataset import Dataset, Fold, Split, open_fold
 from intraday_rl.market.windows import Window
 from intraday_rl.plan import Plan
-from intraday_rl.records import SeedFolder, write_json, write_text
+from intraday_rl.records import SeedFolder, state_folder, write_json, write_text
 from intraday_rl.research.evaluation import evaluate, exit_lines
 from intraday_rl.research.fit import Fitted, Progress, fit, fold_generator, is_learned
+from intraday_rl.research.lockbox import Lockbox, Look
+from intraday_rl.research.random_null import random_null
 from intraday_rl.research.rollout import walk
 from intraday_rl.statistics.intervals import abstention
 from intraday_rl.statistics.ratios import sharpe_or_zero
@@ -41,6 +43,7 @@ class FoldJob:
     fingerprint: str
     code: str
     git: str | None
+    look: Look | None = None  # what the lockbox records before the test is read
 
 
 def run_fold_job(job: FoldJob, dataset: Dataset, progress: Progress) -> dict[str, Any]:
@@ -98,6 +101,8 @@ def _run(job: FoldJob, dataset: Dataset, folder: SeedFolder, progress: Progress)
         result["abstained"] = bool(decided.abstain and plan.selection.abstain)
     write_ledger([second.ledger(job.window.name, job.seed)], folder.validation_ledger)
     _save(job, plan, fold, fitted, folder, result)
+    if job.look is not None:
+        Lockbox(state_folder(plan.paths.state)).record(job.look)
     if job.window.test is not None:
         result |= _test(job, fold, fitted, folder, judging)
     return result
@@ -113,8 +118,10 @@ def _test(
     lines = exit_lines(ledger)
     write_text(folder.evaluation_log, "\n".join(lines) + "\n")
     returns = tested.daily_returns()
+    test = evaluate(tested, ledger, generator)
+    test["random_null"] = asdict(random_null(tested, generator))
     return {
-        "test": evaluate(tested, ledger, generator),
+        "test": test,
         "sessions": [str(day) for day in fold.dates(Split.test)],
         "daily_returns": returns.tolist(),
     }

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from intraday_rl.agents.baselines import FlatPolicy, HoldPolicy, RandomPolicy
@@ -14,9 +15,11 @@ from intraday_rl.dataset import Dataset, Split, open_fold
 from intraday_rl.loading import Resolved
 from intraday_rl.market.windows import Window, describe
 from intraday_rl.plan import Gates, Plan
+from intraday_rl.research.bar_equity import bar_equity
 from intraday_rl.research.evaluation import return_metrics
 from intraday_rl.research.fit import fold_generator
 from intraday_rl.research.rollout import walk
+from intraday_rl.statistics.drawdowns import max_drawdown
 from intraday_rl.statistics.intervals import paired_interval
 from intraday_rl.statistics.ratios import total_return
 from intraday_rl.statistics.seeds import equal_weight
@@ -29,16 +32,23 @@ SUMMARY_SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class FoldSummary:
-    """What the run needs of a fold besides its `window.json`."""
+    """What the run needs of a fold besides its `window.json`.
+
+    `raw`, `traded`: mean over seeds, None if the fold failed; `traded` is zero where a seed
+    abstained. Paths are bar equity relative to a start of 1; the others daily net returns.
+    """
 
     window: Window
     content: dict[str, Any]
     verdict: Verdict
-    raw: NDArray[np.float64] | None  # daily returns, mean over seeds; None if the fold failed
-    traded: NDArray[np.float64] | None  # the same, zero where a seed abstained
+    raw: NDArray[np.float64] | None
+    traded: NDArray[np.float64] | None
     hold: NDArray[np.float64]
     random: NDArray[np.float64]
     overnight: NDArray[np.float64]
+    raw_path: NDArray[np.float64] | None = None
+    traded_path: NDArray[np.float64] | None = None
+    hold_path: NDArray[np.float64] | None = None
 
 
 def summarise_fold(
@@ -47,24 +57,29 @@ def summarise_fold(
     dataset: Dataset,
     window: Window,
     results: list[dict[str, Any]],
+    ledger: pd.DataFrame | None,
     facts: dict[str, Any],
 ) -> FoldSummary:
     """Combine the seeds of a fold, judge it beside its baselines on the same days and costs."""
     baselines = _baselines(dataset, window)
     finished = [result for result in results if result["status"] == "finished"]
     complete = len(finished) == len(results)
-    raw = traded = None
+    raw = traded = raw_path = traded_path = None
     combined: dict[str, Any] = {}
     difference_low = None
-    if complete:
+    if complete and ledger is not None:
         generator = fold_generator(SUMMARY_SEED, window.name)
         by_seed = np.array([result["daily_returns"] for result in finished])
         kept = np.array([not result["abstained"] for result in finished], float)
         raw, traded = equal_weight(by_seed), equal_weight(by_seed * kept[:, None])
+        seeds = [result["seed"] for result in finished]
+        raw_path = bar_equity(ledger, raw, dict.fromkeys(seeds, True))
+        trading = dict(zip(seeds, kept > 0, strict=True))
+        traded_path = bar_equity(ledger, traded, trading)
         against = paired_interval(traded, baselines["hold"].returns, generator)
         difference_low = against.low
         combined = {
-            **both_metrics(raw, traded, generator),
+            **both_metrics(raw, traded, raw_path, traded_path, generator),
             "against_hold_daily": asdict(against),
         }
     verdict = fold_verdict(
@@ -96,16 +111,34 @@ def summarise_fold(
         "actions": _actions(finished),
         "gates": _gates(plan.gates, combined, finished),
     }
-    return FoldSummary(window, content, verdict, raw, traded, baselines["hold"].returns, overnight)
+    return FoldSummary(
+        window=window,
+        content=content,
+        verdict=verdict,
+        raw=raw,
+        traded=traded,
+        hold=baselines["hold"].returns,
+        random=baselines["random"].returns,
+        overnight=overnight,
+        raw_path=raw_path,
+        traded_path=traded_path,
+        hold_path=baselines["hold"].path,
+    )
 
 
 def both_metrics(
-    raw: NDArray[np.float64], traded: NDArray[np.float64], generator: np.random.Generator
+    raw: NDArray[np.float64],
+    traded: NDArray[np.float64],
+    raw_path: NDArray[np.float64],
+    traded_path: NDArray[np.float64],
+    generator: np.random.Generator,
 ) -> dict[str, Any]:
     """Metrics of the raw policy and of what was traded; one interval where they are the same."""
-    of_raw = return_metrics(raw, generator)
-    same = np.array_equal(raw, traded)
-    return {"raw": of_raw, "as_traded": of_raw if same else return_metrics(traded, generator)}
+    of_raw = return_metrics(raw, generator, max_drawdown(raw_path))
+    if np.array_equal(raw, traded):
+        return {"raw": of_raw, "as_traded": of_raw}
+    as_traded = return_metrics(traded, generator, max_drawdown(traded_path))
+    return {"raw": of_raw, "as_traded": as_traded}
 
 
 def validation_score(results: list[dict[str, Any]]) -> float | None:
@@ -132,6 +165,7 @@ def overnight_returns(dataset: Dataset, window: Window) -> NDArray[np.float64]:
 @dataclass(frozen=True, slots=True)
 class _Baseline:
     returns: NDArray[np.float64]
+    path: NDArray[np.float64]
     metrics: dict[str, Any]
 
 
@@ -147,11 +181,13 @@ def _baselines(dataset: Dataset, window: Window) -> dict[str, _Baseline]:
     for name, policy in policies.items():
         walked = walk(problem, policy)
         returns = walked.daily_returns()
-        trades = summarise_trades(LedgerColumns.from_frame(walked.ledger(window.name, 0)))
-        metrics = return_metrics(returns, generator)
+        ledger = walked.ledger(window.name, 0)
+        trades = summarise_trades(LedgerColumns.from_frame(ledger))
+        path = bar_equity(ledger, returns, {0: True})
+        metrics = return_metrics(returns, generator, max_drawdown(path))
         metrics["round_trips"] = trades.round_trips
         metrics["cost_usd"] = trades.cost_usd
-        found[name] = _Baseline(returns, metrics)
+        found[name] = _Baseline(returns, path, metrics)
     return found
 
 

@@ -1,8 +1,24 @@
-"""What a job hands back: a score for a sweeper, a status for the shell."""
+"""What a task is given besides its plan, and what it hands back."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from intraday_rl.plan import Plan
+from intraday_rl.saved_plan import SavedPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What only the entry can provide: research knows no Hydra.
+
+    `record`: the plan as written down; `command`: what was typed; `reload`: plan.yaml -> plan.
+    """
+
+    record: SavedPlan
+    command: Sequence[str]
+    reload: Callable[[str], Plan]
 
 
 @dataclass(frozen=True, slots=True)

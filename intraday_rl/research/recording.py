@@ -89,7 +89,7 @@ class Recording:
             name = (
                 f"{plan.symbol} {record.kinds['agent']} {record.kinds['reward']} {folder.key[:8]}"
             )
-            parent = tracker.start_run(name, tags, record.values)
+            parent = tracker.start_run(name, tags, run_params(record))
             _log_data(tracker, parent, resolved, facts)
         log_models = getattr(plan.tracking, "log_models", False)
         recording = cls(
@@ -103,7 +103,7 @@ class Recording:
                     f"{job.window.name} seed {job.seed}",
                     {**tags, "kind": "fold", "window": job.window.name, "seed": job.seed,
                      "fold_key": job.key},
-                    {**record.values, "window": job.window.name, "seed": job.seed},
+                    {**run_params(record), "window": job.window.name, "seed": job.seed},
                     parent_id=parent,
                 )  # fmt: skip
             recording.children[place] = child
@@ -187,6 +187,12 @@ class Recording:
         tracker.set_tags(child, tags)
 
 
+def run_params(record: SavedPlan) -> dict[str, Any]:
+    """The plan's values with the kinds of its parts; parts without options have no values."""
+    values = {key: value for key, value in record.values.items() if value != {}}
+    return {"kind": record.kinds, **values}
+
+
 def run_tags(plan: Plan, record: SavedPlan, facts: dict[str, Any]) -> dict[str, str]:
     """Tags of parent and children alike: the UI pages children away from their parent."""
     tags = {name: str(facts[name]) for name in TAGGED_FACTS}
@@ -210,6 +216,7 @@ def test_metrics(test: dict[str, Any]) -> dict[str, float | None]:
     metrics["exit/flat_at_every_close"] = float(exits["flat_at_every_close"])
     for time, count in exits["by_new_york_time"].items():
         metrics[f"exit/at_{time.replace(':', '')}"] = count
+    metrics["test/random_null_p"] = test["random_null"]["p_value"]
     metrics["reward/mean"] = test["reward"]["mean"]
     metrics["reward/floored_share"] = test["reward"]["floored_share"]
     metrics["reward/clipped_share"] = test["reward"]["clipped_share"]

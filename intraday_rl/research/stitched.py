@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from intraday_rl.agents.baselines import FlatPolicy
 from intraday_rl.dataset import Dataset, Split, open_fold
@@ -16,6 +17,7 @@ from intraday_rl.research.evaluation import return_metrics
 from intraday_rl.research.fit import fold_generator
 from intraday_rl.research.fold_summary import SUMMARY_SEED, FoldSummary, both_metrics
 from intraday_rl.research.rollout import walk
+from intraday_rl.statistics.drawdowns import max_drawdown
 from intraday_rl.statistics.intervals import paired_interval
 from intraday_rl.statistics.ratios import total_return
 from intraday_rl.statistics.seeds import interquartile_mean_interval
@@ -70,8 +72,16 @@ def run_verdict(folds: list[FoldSummary], facts: dict[str, Any]) -> dict[str, An
         against = paired_interval(traded, hold, generator)
         difference_low, net_return = against.low, total_return(traded)
         content |= {
-            **both_metrics(raw, traded, generator),
-            "hold": return_metrics(hold, generator),
+            **both_metrics(
+                raw,
+                traded,
+                chained([fold.raw_path for fold in complete]),
+                chained([fold.traded_path for fold in complete]),
+                generator,
+            ),
+            "hold": return_metrics(
+                hold, generator, max_drawdown(chained([fold.hold_path for fold in complete]))
+            ),
             "overnight_buy_and_hold": return_metrics(overnight, generator),
             "against_hold_daily": asdict(against),
             "sharpe_over_seeds": asdict(
@@ -96,6 +106,15 @@ def run_verdict(folds: list[FoldSummary], facts: dict[str, Any]) -> dict[str, An
         net_return=net_return,
     )
     return {"verdict": verdict.value, **content}
+
+
+def chained(paths: list[NDArray[np.float64] | None]) -> NDArray[np.float64]:
+    """One path of bar equity from those of the folds, each starting where the last one ended."""
+    whole = np.ones(1)
+    for path in paths:
+        if path is not None:
+            whole = np.concatenate([whole, whole[-1] * path[1:]])
+    return whole
 
 
 def _fold_line(fold: FoldSummary) -> dict[str, Any]:

@@ -7,20 +7,32 @@ import math
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from intraday_rl.dataset import Dataset, open_dataset
-from intraday_rl.identity import code_hash, decisive, fold_key, run_key
+from intraday_rl.identity import (
+    code_hash,
+    decisive,
+    fold_key,
+    identity_of,
+    run_key,
+    trial_settings,
+    world_settings,
+)
 from intraday_rl.loading import Resolved, resolve
 from intraday_rl.market.windows import Window
 from intraday_rl.plan import Plan
-from intraday_rl.records import RunFolder, git_revision, write_json, write_text
+from intraday_rl.records import RunFolder, git_revision, state_folder, write_json, write_text
 from intraday_rl.research.console import Progress, print_result
+from intraday_rl.research.fit import is_learned
 from intraday_rl.research.fold_job import FoldJob, read_result
 from intraday_rl.research.fold_summary import FoldSummary, summarise_fold
-from intraday_rl.research.outcome import Outcome
+from intraday_rl.research.lockbox import Lockbox, Look
+from intraday_rl.research.outcome import Context, Outcome
 from intraday_rl.research.plots import write_fold_plots
 from intraday_rl.research.recording import Recording
 from intraday_rl.research.report import write_report
@@ -32,8 +44,9 @@ from intraday_rl.trading.ledger import read_ledger, write_ledger
 logger = logging.getLogger(__name__)
 
 
-def run(plan: Plan, record: SavedPlan, command: Sequence[str]) -> Outcome:
+def run(plan: Plan, context: Context) -> Outcome:
     """Carry out `task=walk_forward`; everything is written below `paths.outputs/runs/<key>`."""
+    record = context.record
     resolved = resolve(plan)
     for note in resolved.notes:
         logger.warning("data: %s", note)
@@ -42,13 +55,14 @@ def run(plan: Plan, record: SavedPlan, command: Sequence[str]) -> Outcome:
     folder = RunFolder.of(plan.paths.outputs, run_key([job.key for job in jobs]))
     jobs = [inside(job, folder) for job in jobs]
     facts = run_facts(plan, record, resolved, folder.key)
-    write_start(folder, record, command, resolved, facts)
+    write_start(folder, record, context.command, resolved, facts)
 
     recording = Recording.start(plan, record, folder, facts, jobs, resolved)
     results = results_of(plan, folder, jobs, dataset)
     folds = _summaries(plan, resolved, dataset, folder, results, facts, recording)
     write_stitched_ledger(folder, dataset, folds, plan.seeds)
     verdict = run_verdict(folds, facts)
+    verdict["test_window_looks"] = looks_at(plan, resolved)
     write_json(folder.verdict, verdict)
     write_report(folder, record, folds, verdict)
     recording.finish(folder, verdict, failed=verdict["folds_failed"] > 0)
@@ -66,32 +80,75 @@ def plan_jobs(plan: Plan, record: SavedPlan, resolved: Resolved) -> list[FoldJob
     market = resolved.market
     configuration = decisive(record.kinds, record.values)
     revision, jobs = git_revision(), []
+    world, trial = world_and_trial(record, resolved)
+    counted = is_learned(plan) and not market.synthetic
+    if counted and any(window.test for window in resolved.windows):
+        Lockbox(state_folder(plan.paths.state)).prepare()
     for window in resolved.windows:
         last = (window.test or window.train).last_session
         fingerprints = [market.symbol.fingerprint(last), market.benchmark.fingerprint(last)]
-        jobs += [
-            FoldJob(
-                key=fold_key(configuration, window, seed, fingerprints),
-                kinds=record.kinds,
-                plan_yaml=record.text,
-                window=window,
-                seed=seed,
-                folder=Path("folds") / window.name / f"seed={seed}",
-                fingerprint=fingerprints[0],
-                code=code_hash(),
-                git=revision,
+        for seed in plan.seeds:
+            key = fold_key(configuration, window, seed, fingerprints)
+            look = None
+            if counted and window.test is not None:
+                look = Look(
+                    fold_key=key,
+                    symbol=plan.symbol,
+                    first_session=str(window.test.first_session),
+                    last_session=str(window.test.last_session),
+                    bar_source=market.source,
+                    bar_minutes=market.symbol.bar_minutes,
+                    data_fingerprint=fingerprints[0],
+                    world=world,
+                    trial=trial,
+                    seed=seed,
+                )
+            jobs.append(
+                FoldJob(
+                    key=key,
+                    kinds=record.kinds,
+                    plan_yaml=record.text,
+                    window=window,
+                    seed=seed,
+                    folder=Path("folds") / window.name / f"seed={seed}",
+                    fingerprint=fingerprints[0],
+                    code=code_hash(),
+                    git=revision,
+                    look=look,
+                )
             )
-            for seed in plan.seeds
-        ]
     return jobs
+
+
+def world_and_trial(record: SavedPlan, resolved: Resolved) -> tuple[str, str]:
+    """Keys of the world a run is judged in and of the configuration that is tried in it."""
+    world = world_settings(record.kinds, record.values, resolved.market, resolved.windows)
+    return identity_of(world), identity_of(trial_settings(record.kinds, record.values))
+
+
+def looks_at(plan: Plan, resolved: Resolved) -> dict[str, dict[str, int]]:
+    """How often each test window of the symbol has been looked at; empty on synthetic bars."""
+    if resolved.market.synthetic:
+        return {}
+    lockbox = Lockbox(state_folder(plan.paths.state))
+    return {
+        window.name: asdict(
+            lockbox.looks(plan.symbol, window.test.first_session, window.test.last_session)
+        )
+        for window in resolved.windows
+        if window.test is not None
+    }
 
 
 def run_facts(plan: Plan, record: SavedPlan, resolved: Resolved, key: str) -> dict[str, Any]:
     """Facts every artifact of the run repeats, so that each explains itself."""
     market = resolved.market
     windows = resolved.windows
+    world, trial = world_and_trial(record, resolved)
     return {
         "run_key": key,
+        "world": world,
+        "trial": trial,
         "symbol": plan.symbol,
         "benchmark": plan.symbol if market.benchmark_is_own else market.benchmark.symbol,
         "data_source": market.source,
@@ -105,7 +162,7 @@ def run_facts(plan: Plan, record: SavedPlan, resolved: Resolved, key: str) -> di
         "fill_is_same_bar": plan.env.fill.value == "close",
         "fill_is_effectively_same_bar": plan.env.fill.value == "next_open"
         and any(resolved.built_from_closes(window) for window in windows),
-        "built_from_closes": {w.name: resolved.built_from_closes(w) for w in windows},
+        "windows_built_from_closes": {w.name: resolved.built_from_closes(w) for w in windows},
         "shorting_assumed_possible": not getattr(plan.env.action, "long_only", True),
         "seeds_planned": plan.seeds,
         "data_fingerprint": market.symbol.fingerprint(),
@@ -175,8 +232,10 @@ def _summaries(
         fold_folder = folder.fold(window.name)
         fold_folder.path.mkdir(parents=True, exist_ok=True)
         done = [r for r in results[window.name] if r["status"] == "finished"]
-        _merge_seeds(folder, window, [r["seed"] for r in done])
-        summary = summarise_fold(plan, resolved, dataset, window, results[window.name], facts)
+        ledger = _merge_seeds(folder, window, [r["seed"] for r in done])
+        summary = summarise_fold(
+            plan, resolved, dataset, window, results[window.name], ledger, facts
+        )
         write_json(fold_folder.window, summary.content)
         write_fold_plots(fold_folder.path, summary, done)
         recording.fold(folder, summary, results[window.name])
@@ -184,11 +243,12 @@ def _summaries(
     return folds
 
 
-def _merge_seeds(folder: RunFolder, window: Window, seeds: list[int]) -> None:
+def _merge_seeds(folder: RunFolder, window: Window, seeds: list[int]) -> pd.DataFrame | None:
     """The fold's ledger and exit log of all seeds, from the seeds' own files."""
     fold_folder = folder.fold(window.name)
     if not seeds:
-        return
+        return None
     write_ledger([read_ledger(fold_folder.seed(seed).ledger) for seed in seeds], fold_folder.ledger)
     lines = [fold_folder.seed(seed).evaluation_log.read_text("utf-8") for seed in seeds]
     write_text(fold_folder.evaluation_log, "".join(lines))
+    return read_ledger(fold_folder.ledger)

@@ -10,7 +10,7 @@
 Source of both derivatives: Moody & Saffell 1998, 2001.
 
 A and B are exponential moments of R *before* the update; they start at the moments of a
-cost-free hold over the training decisions. The step functions are in `kernel/rewards.py`.
+cost-free hold over the training decisions. The step functions are in `kernel/moments.py`.
 """
 
 from __future__ import annotations

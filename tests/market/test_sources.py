@@ -48,12 +48,13 @@ def test_parquet_and_csv_give_the_same_bars(frame: pd.DataFrame, write_file: Wri
 # --- splits -----------------------------------------------------------------------------------
 
 
-def test_traded_prices_are_divided_by_the_factor(
+def test_traded_prices_are_divided_by_the_factor_and_volume_is_multiplied_by_it(
     frame: pd.DataFrame, write_file: WriteFile
 ) -> None:
     before = frame["timestamp"] < pd.Timestamp("2021-01-21", tz="UTC")
     raw = frame.copy()
     raw.loc[before, PRICES] *= 2
+    raw.loc[before, "volume"] /= 2
     adjusted = load(write_file(frame), "TQQQ", None).symbol
     traded = load(write_file(raw, prices=Prices.traded), "TQQQ", None).symbol
     assert adjusted.fingerprint() == traded.fingerprint()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from intraday_rl.config import compose_plan, saved
+from intraday_rl.config import compose_plan, reload, saved
 from intraday_rl.records import RunFolder
 from intraday_rl.research import walk_forward
-from intraday_rl.research.outcome import Outcome
+from intraday_rl.research.outcome import Context, Outcome
 
 SMALL = [
     "data.start=2021-01-04",
@@ -41,7 +41,7 @@ def run_job(outputs: Path, *overrides: str) -> tuple[Outcome, RunFolder]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(walk_forward, "write_report", lambda *_: None)
         patch.setattr(walk_forward, "write_fold_plots", lambda *_: None)
-        outcome = walk_forward.run(plan, saved(plan), ["intraday-rl", *overrides])
+        outcome = walk_forward.run(plan, Context(saved(plan), ["intraday-rl", *overrides], reload))
     return outcome, RunFolder.of(str(outputs), str(outcome.run_key))
 
 

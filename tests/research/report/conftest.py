@@ -39,7 +39,7 @@ FACTS: dict[str, Any] = {
     "fill": "next_open",
     "fill_is_same_bar": False,
     "fill_is_effectively_same_bar": False,
-    "built_from_closes": {},
+    "windows_built_from_closes": {},
     "shorting_assumed_possible": True,
     "seeds_planned": [0, 1],
     "data_fingerprint": "f" * 64,

@@ -128,7 +128,7 @@ def test_every_caveat_is_stated_in_the_banner(tmp_path: Path, make_run: MakeRun)
         reconstructed=True,
         fill="close",
         fill_is_same_bar=True,
-        built_from_closes={"2021": ["train", "test"], "2022": []},
+        windows_built_from_closes={"2021": ["train", "test"], "2022": []},
     )
     verdict = {**run.verdict, "verdict": "no_trades"}
     lines = caveats(verdict)

@@ -1,0 +1,46 @@
+"""The one entry: compose, build, dispatch the task. Users meet one line and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from intraday_rl.config import compose_plan
+from intraday_rl.entry.flags import command_line
+from intraday_rl.entry.job import refuse, run_plan
+from intraday_rl.entry.shown import show, show_help
+from intraday_rl.entry.sweep import sweep
+from intraday_rl.errors import IntradayRLError
+from intraday_rl.preview import print_preview
+
+INTERRUPTED = 130  # as shells report a Ctrl-C
+
+
+def main() -> None:
+    """Run the command line and leave with 0 done, 1 a fold failed, 2 configuration, 3 data."""
+    try:
+        status = _run(sys.argv[1:])
+        sys.stdout.flush()
+    except IntradayRLError as error:
+        status = refuse(error)
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    raise SystemExit(status)
+
+
+def _run(arguments: list[str]) -> int:
+    given = command_line(arguments)
+    overrides: list[str] = given.overrides
+    if given.help:
+        return show_help(overrides)
+    if given.shows:
+        return show(arguments, overrides)
+    if given.multirun:
+        return sweep(overrides)
+    plan = compose_plan(overrides)
+    if plan.dry_run:
+        return print_preview([("", plan)])
+    return run_plan(plan, overrides).code

@@ -1,0 +1,68 @@
+"""One job: carry out the task of a plan, or say in one line why not."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from intraday_rl.config import reload, saved
+from intraday_rl.errors import ConfigError, IntradayRLError
+from intraday_rl.plan import Plan
+from intraday_rl.research.outcome import Context, Outcome
+from intraday_rl.tasks import CostSurface, FinalFit, Verdict, WalkForward
+
+# A task's part -> the function that carries it out, imported only when it is asked for.
+TASKS: dict[type, str] = {
+    WalkForward: "intraday_rl.research.walk_forward:run",
+    FinalFit: "intraday_rl.research.final_fit:run",
+    CostSurface: "intraday_rl.research.cost_surface:run",
+    Verdict: "intraday_rl.research.sweep.task:run",
+}
+
+
+def run_plan(plan: Plan, overrides: Sequence[str]) -> Outcome:
+    """Carry out one job; `overrides` are kept as its command."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("intraday_rl").setLevel(logging.INFO)
+    module, function = TASKS[type(plan.task)].split(":")
+    task = getattr(importlib.import_module(module), function)
+    with writing(plan.paths.outputs):
+        context = Context(saved(plan), command(overrides), reload)
+        outcome: Outcome = task(plan, context)
+    return outcome
+
+
+def command(overrides: Sequence[str]) -> list[str]:
+    """The command line of a job, quoted for a shell."""
+    return ["intraday-rl", *(shlex.quote(override) for override in overrides)]
+
+
+def refuse(error: Exception, prefix: str = "") -> int:
+    """One line on stderr and the exit status; a traceback when asked for, or for a bug of ours."""
+    expected = isinstance(error, IntradayRLError)
+    if not expected or os.environ.get("HYDRA_FULL_ERROR") == "1":
+        traceback.print_exception(error)
+    sys.stderr.write(f"{prefix}{error}\n")
+    return error.exit_code if isinstance(error, IntradayRLError) else 1
+
+
+@contextmanager
+def writing(outputs: str) -> Iterator[None]:
+    """Turn a refusal of the file system on the way to `outputs` into a message about the key."""
+    try:
+        yield
+    except OSError as error:
+        folder = Path(outputs).absolute()
+        place = Path(str(error.filename)).absolute() if error.filename else folder
+        if not (place.is_relative_to(folder) or folder.is_relative_to(place)):
+            raise
+        raise ConfigError(
+            "paths.outputs", outputs, f"cannot be written to ({error.strerror}: {place})"
+        ) from error
