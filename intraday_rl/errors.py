@@ -69,7 +69,9 @@ def check_range(
     """Raise `ConfigError` unless `value` is finite and within the stated interval."""
     above = value > low if low_open else value >= low
     below = value < high if high_open else value <= high
-    if math.isfinite(value) and above and below:
+    # Comparisons take integers of any size; math.isfinite would end in a traceback.
+    finite = isinstance(value, int) or math.isfinite(value)
+    if finite and above and below:
         return
     left = "(" if low_open or math.isinf(low) else "["
     right = ")" if high_open or math.isinf(high) else "]"

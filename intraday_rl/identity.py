@@ -17,7 +17,9 @@ from intraday_rl.market.bars import Bars
 from intraday_rl.market.sources import MarketData
 from intraday_rl.market.windows import Window
 
-ROOMS = ("market", "trading", "agents", "research", "statistics")
+ROOMS = ("market", "trading", "agents", "statistics")
+# Of research, what writes a fold's result; reports, verdicts and audits only read it.
+FOLD_SOURCES = ("fit", "rollout", "fold_job", "evaluation", "random_null")
 LIBRARIES = (
     "torch",
     "numpy",
@@ -61,8 +63,9 @@ def code_hash() -> str:
     digest = hashlib.sha256()
     package = Path(__file__).parent
     sources = [package / "dataset.py", *(p for room in ROOMS for p in (package / room).rglob("*"))]
+    sources += [package / "research" / f"{name}.py" for name in FOLD_SOURCES]
     for source in sorted(sources):
-        if source.suffix in {".py", ".json", ".html"}:
+        if source.suffix in {".py", ".json"}:
             digest.update(str(source.relative_to(package)).encode() + b"\0" + source.read_bytes())
     for library in LIBRARIES:
         digest.update(f"{library}=={version(library)}\n".encode())
@@ -122,7 +125,9 @@ def world_settings(
     days = [day for test in tests for day in test.sessions]
     declared = declared_world(kinds, values)
     if not market.synthetic:
-        declared["data"] = [_days_fingerprint(bars, days) for bars in (market.symbol, market.benchmark)]
+        declared["data"] = [
+            _days_fingerprint(bars, days) for bars in (market.symbol, market.benchmark)
+        ]
     return {
         **declared,
         "benchmark": None if market.benchmark_is_own else market.benchmark.symbol,

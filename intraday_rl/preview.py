@@ -15,7 +15,7 @@ from intraday_rl.loading import Resolved, resolve
 from intraday_rl.market.windows import Span, Window
 from intraday_rl.plan import Format, Plan
 
-WIDTH_OF_A_FILE = 150  # columns, where no terminal sets them
+WIDTH_OF_A_FILE = 170  # columns, where no terminal sets them
 
 
 def print_preview(jobs: Sequence[tuple[str, Plan]]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from intraday_rl.errors import ConfigError, check_range
+from intraday_rl.market.offsets import parse_date
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,13 +57,33 @@ class CostSurface:
 
 
 @dataclass(slots=True, kw_only=True)
+class Audit:
+    """Prove by perturbation that no number of a finished run looks ahead.
+
+    | field | unit |
+    |---|---|
+    | `run` | key (or its beginning) or folder of the run |
+    | `samples` | times drawn in each split of each fold, beside half days and clock changes |
+    | `seed` | of the times and of the scrambled prices |
+    """
+
+    run: str = "???"
+    samples: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_range("samples", self.samples, 1, 100_000)
+        check_range("seed", self.seed, 0, 2**32 - 1)
+
+
+@dataclass(slots=True, kw_only=True)
 class Verdict:
     """What the winner of everything that was tried is worth.
 
     | field | what |
     |---|---|
-    | `sweep` | one or a list: folder, id (or its beginning) under `paths.outputs/sweeps`, or a tag |
-    |         | `name=value` of finished runs, such as `symbol=SPY` |
+    | `sweep` | one or a list: folder, id (or its beginning) under `paths.outputs/sweeps`, or a |
+    |         | tag `name=value` of the runs under `paths.outputs`, such as `symbol=SPY` |
     | `runs` | keys (or their beginnings) or folders of further runs |
     """
 
@@ -70,15 +91,15 @@ class Verdict:
     runs: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        named = [self.sweep] if isinstance(self.sweep, str) else self.sweep
-        if not isinstance(named, list) or not all(isinstance(one, str) and one for one in named):
-            raise ConfigError("sweep", self.sweep, "must be a folder, an id, a tag or a list of them")
+        named = self.sweep if isinstance(self.sweep, list) else [self.sweep]
+        # An id begins with its date, which a command line reads as a number.
+        named = [str(one) if type(one) is int else one for one in named]
+        if not all(isinstance(one, str) and one for one in named):
+            remedy = "must be a folder, an id, a tag or a list of them"
+            raise ConfigError("sweep", self.sweep, remedy)
         self.sweep = named
 
 
 def parse_day(key: str, value: str) -> dt.date:
     """An ISO date from a configuration value."""
-    try:
-        return dt.date.fromisoformat(value)
-    except ValueError:
-        raise ConfigError(key, value, "must be a quoted ISO date such as '2023-12-31'") from None
+    return parse_date(key, value)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+# What must outlive outputs (paths.state) belongs to the user; tests have a state of their own.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="intraday-rl-state-")
 
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"

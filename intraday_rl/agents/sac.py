@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from enum import Enum
 
 from intraday_rl.errors import ConfigError, check_range
+
+# Where the time that compiled updates save exceeds what making the code takes once per machine;
+# measured, see docs/performance.md.
+UPDATES_WORTH_COMPILING = 4_000
+
+
+class Compile(Enum):
+    """Whether updates run as machine code made for the network's size."""
+
+    auto = "auto"
+    always = "always"
+    never = "never"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,10 +43,13 @@ class Sac:
     | eval_freq | decisions | between two looks at the validation span, and one at the end |
     | n_envs | accounts | stepped together in training |
     | reward_scale | factor | on the training reward only; null is resolved by the caller |
+    | compile | | updates as machine code; `auto` if the budget earns it and g++ is there |
 
     Updates per decision are gradient_steps / (train_freq * n_envs). A null `reward_scale` means 1
     for dimensionless rewards and 1 / (standard deviation of the train returns) for rewards in
     return units: the entropy bonus is of order one, and a few basis points would drown in it.
+    Compiled updates differ from others by rounding; what `auto` decides therefore depends on the
+    budget configured here alone, never on how much of it is left.
     """
 
     learning_rate: float = 1e-4
@@ -52,6 +68,7 @@ class Sac:
     eval_freq: int = 5_000
     n_envs: int = 16
     reward_scale: float | None = None
+    compile: Compile = Compile.auto
 
     def __post_init__(self) -> None:
         self.ent_coef, self.target_entropy = str(self.ent_coef), str(self.target_entropy)
@@ -104,6 +121,18 @@ class Sac:
     def updates_per_decision(self) -> float:
         """Gradient updates per decision of one account, once learning has started."""
         return self.updates_per_training / (self.train_freq * self.n_envs)
+
+    @property
+    def total_updates(self) -> int:
+        """Gradient updates of the whole budget."""
+        return round((self.total_timesteps - self.learning_starts) * self.updates_per_decision)
+
+    @property
+    def compiles(self) -> bool:
+        """Whether updates are to be compiled, if this machine can."""
+        if self.compile is Compile.auto:
+            return self.total_updates >= UPDATES_WORTH_COMPILING
+        return self.compile is Compile.always
 
 
 def _check_ent_coef(value: str) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import math
+import logging
 import pickle
 import sys
 import warnings
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,23 +16,23 @@ import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
-from numpy.typing import NDArray
 from stable_baselines3 import SAC
-from stable_baselines3.common.buffers import ReplayBuffer
-from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.type_aliases import ReplayBufferSamples
 
 from intraday_rl.agents.actor import ActorPolicy
 from intraday_rl.agents.bundle import PolicyState
-from intraday_rl.agents.divergence import diverged
-from intraday_rl.agents.sac import Sac
+from intraday_rl.agents.exploration import quicken
+from intraday_rl.agents.graph_cache import has_compiler
+from intraday_rl.agents.sac import Compile, Sac
+from intraday_rl.agents.sac_compiled import CompiledSac
 from intraday_rl.agents.sb3_vec_env import Sb3VecEnv
+from intraday_rl.agents.seeded_replay import SeededReplayBuffer
 from intraday_rl.agents.training_record import CurvePoint, Evaluation, Progress, TrainingRecord
+from intraday_rl.agents.training_watch import CURVES, TrainingWatch
 from intraday_rl.errors import ConfigError, ModelError
 
-CURVES = ("actor_loss", "critic_loss", "ent_coef")
-LOSSES = (*CURVES, "ent_coef_loss")
+logger = logging.getLogger(__name__)
+
 # What a stock SAC neither needs nor could rebuild: our buffer's class and generator, and the
 # state of the accounts at the moment of saving.
 NOT_IN_ZIP = (
@@ -45,38 +44,6 @@ NOT_IN_ZIP = (
 )
 
 
-class SeededReplayBuffer(ReplayBuffer):
-    """SB3's memory, drawn from by a Generator of its own in place of numpy's global one.
-
-    `last_batches` keeps the batches of the last training, for the moment it went wrong.
-    """
-
-    def __init__(
-        self, *args: Any, random: np.random.Generator, n_batches_kept: int, **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.random = random
-        self.last_batches: deque[ReplayBufferSamples] = deque(maxlen=n_batches_kept)
-
-    def sample(self, batch_size: int, env: Any = None) -> ReplayBufferSamples:
-        """Decisions of any account, with replacement; `env` (a VecNormalize) is not supported."""
-        picked = self.random.integers(self.size() * self.n_envs, size=batch_size)
-        ended = self._take(self.dones, picked) * (1.0 - self._take(self.timeouts, picked))
-        batch = ReplayBufferSamples(
-            observations=torch.from_numpy(self._take(self.observations, picked)),
-            actions=torch.from_numpy(self._take(self.actions, picked)),
-            next_observations=torch.from_numpy(self._take(self.next_observations, picked)),
-            dones=torch.from_numpy(ended.reshape(-1, 1)),
-            rewards=torch.from_numpy(self._take(self.rewards, picked).reshape(-1, 1)),
-        )
-        self.last_batches.append(batch)
-        return batch
-
-    @staticmethod
-    def _take(stored: NDArray[Any], picked: NDArray[np.int64]) -> NDArray[Any]:
-        return stored.reshape(-1, *stored.shape[2:]).take(picked, axis=0)
-
-
 class SacLearner:
     """Trains one SAC agent on a VectorEnv.
 
@@ -86,7 +53,8 @@ class SacLearner:
     failure_folder  receives the batch if training diverges
     reward_scale    resolved factor on the training reward (`Sac.reward_scale` may be null)
     algorithm       SB3's SAC, or a subclass with another `train()`; attributes it adds belong in
-                    its `_excluded_save_params`, so that the stock class opens the zip
+                    its `_excluded_save_params`, so that the stock class opens the zip; by default
+                    the one that `Sac.compile` asks for
 
     A learner sets torch to one thread for the process: small networks get slower with more, and
     the order of summation, hence the last bits of the weights, depends on the number.
@@ -100,7 +68,7 @@ class SacLearner:
         *,
         failure_folder: Path,
         reward_scale: float,
-        algorithm: type[SAC] = SAC,
+        algorithm: type[SAC] | None = None,
     ) -> None:
         torch.set_num_threads(1)
         _check_environment(sac, environment)
@@ -114,7 +82,7 @@ class SacLearner:
         self.environment.action_space.seed(_seed(for_actions))
         self._torch_state = torch.Generator().manual_seed(_seed(for_torch)).get_state()
         with self._own_torch_randomness():
-            self.model = algorithm(
+            self.model = (algorithm or algorithm_of(sac))(
                 "MlpPolicy",
                 self.environment,
                 learning_rate=sac.learning_rate,
@@ -137,6 +105,7 @@ class SacLearner:
                 seed=None,  # a number here would reseed the global generators
                 device="cpu",
             )
+        quicken(self.model.policy)
         self.model.set_logger(Logger(folder=None, output_formats=[]))
 
     @property
@@ -167,7 +136,7 @@ class SacLearner:
             on_evaluation=on_evaluation,
             eval_every=self.sac.eval_freq if eval_every is None else eval_every,
         )
-        watch = _Watch(self, record)
+        watch = TrainingWatch(record, self.policy, self.failure_folder)
         with self._own_torch_randomness():
             try:
                 self.model.learn(
@@ -180,17 +149,6 @@ class SacLearner:
                 watch.refuse_non_finite()
                 raise
         return record.curve
-
-    def last_batches(self) -> dict[str, NDArray[Any]]:
-        """What the last training drew, with the update as first axis; empty before it."""
-        buffer = self.model.replay_buffer
-        if not isinstance(buffer, SeededReplayBuffer) or not buffer.last_batches:
-            return {}
-        parts = ("observations", "actions", "next_observations", "dones", "rewards")
-        return {
-            part: np.stack([getattr(batch, part).numpy() for batch in buffer.last_batches])
-            for part in parts
-        }
 
     def policy(self) -> ActorPolicy:
         """The present actor, as numpy arrays of its own."""
@@ -248,60 +206,20 @@ class SacLearner:
                 self._torch_state = torch.get_rng_state()
 
 
-class _Watch(BaseCallback):
-    """Looks after every training: finite values, learning curve, progress, evaluation.
-
-    It acts at the start of a rollout and at the end of all, which is right after `train()`,
-    whoever wrote that method; per decision it does nothing.
-    """
-
-    def __init__(self, learner: SacLearner, record: TrainingRecord) -> None:
-        super().__init__()
-        self._learner, self._record = learner, record
-        self._n_updates_seen = learner.n_updates
-        self._weights: list[torch.Tensor] = [
-            *learner.model.actor.parameters(),
-            *learner.model.critic.parameters(),
-        ]
-        if learner.model.log_ent_coef is not None:
-            self._weights.append(learner.model.log_ent_coef)
-
-    def _on_training_start(self) -> None:
-        self._record.start(self.model.num_timesteps)
-
-    def _on_rollout_start(self) -> None:
-        self._look(last=False)
-
-    def _on_training_end(self) -> None:
-        self._look(last=True)
-
-    def _on_step(self) -> bool:
-        return True
-
-    def _look(self, last: bool) -> None:
-        if self._learner.n_updates > self._n_updates_seen:
-            self._n_updates_seen = self._learner.n_updates
-            self.refuse_non_finite()
-            logged = self.logger.name_to_value
-            self._record.add({name: logged[f"train/{name}"] for name in CURVES})
-        self._record.look(self.model.num_timesteps, self._learner.policy, last=last)
-
-    def refuse_non_finite(self) -> None:
-        """Stop at a loss or weight that is no number; SB3 has the losses at hand already."""
-        logged = self.logger.name_to_value
-        bad = [
-            name for name in LOSSES if not math.isfinite(float(logged.get(f"train/{name}", 0.0)))
-        ]
-        with torch.no_grad():
-            if not math.isfinite(float(torch.nn.utils.get_total_norm(self._weights))):
-                bad.append("weights")
-        if not bad:
-            return
-        batches = self._learner.last_batches()
-        bad += [f"batch {part}" for part, kept in batches.items() if not np.isfinite(kept).all()]
-        raise diverged(
-            self._learner.failure_folder, self.model.num_timesteps, ", ".join(bad), batches
+def algorithm_of(sac: Sac) -> type[SAC]:
+    """The class that makes the updates; both make the same ones."""
+    if not sac.compiles:
+        return SAC
+    if has_compiler():
+        return CompiledSac
+    if sac.compile is Compile.always:
+        raise ConfigError(
+            "compile",
+            sac.compile.name,
+            "needs a C++ compiler: install g++ or name another in CXX, or set agent.compile=auto",
         )
+    logger.info("no C++ compiler (g++, or CXX): updates are not compiled and take longer")
+    return SAC
 
 
 def _read_training_state(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from intraday_rl.market.sources import FileData
 from intraday_rl.market.synthetic import SyntheticData
 from intraday_rl.market.windows import AutoWindows, CanonicalWindows, ExplicitWindows
 from intraday_rl.plan import Plan
-from intraday_rl.tasks import CostSurface, FinalFit, Verdict, WalkForward
+from intraday_rl.tasks import Audit, CostSurface, FinalFit, Verdict, WalkForward
 from intraday_rl.tracking.parts import MlflowTracking, NoTracking
 from intraday_rl.trading.actions import LongFlatAction, TargetAction
 from intraday_rl.trading.rewards import (
@@ -29,6 +29,7 @@ PARTS: dict[str, dict[str, type]] = {
         "walk_forward": WalkForward,
         "final_fit": FinalFit,
         "cost_surface": CostSurface,
+        "audit": Audit,
         "verdict": Verdict,
     },
     "data": {"synthetic": SyntheticData, "file": FileData},

@@ -9,7 +9,7 @@ from intraday_rl.config import compose_plan
 from intraday_rl.entry.flags import command_line
 from intraday_rl.entry.job import refuse, run_plan
 from intraday_rl.entry.shown import show, show_help
-from intraday_rl.entry.sweep import sweep
+from intraday_rl.entry.sweep import run_sweep
 from intraday_rl.errors import IntradayRLError
 from intraday_rl.preview import print_preview
 
@@ -39,7 +39,7 @@ def _run(arguments: list[str]) -> int:
     if given.shows:
         return show(arguments, overrides)
     if given.multirun:
-        return sweep(overrides)
+        return run_sweep(overrides)
     plan = compose_plan(overrides)
     if plan.dry_run:
         return print_preview([("", plan)])

@@ -16,13 +16,14 @@ from intraday_rl.config import reload, saved
 from intraday_rl.errors import ConfigError, IntradayRLError
 from intraday_rl.plan import Plan
 from intraday_rl.research.outcome import Context, Outcome
-from intraday_rl.tasks import CostSurface, FinalFit, Verdict, WalkForward
+from intraday_rl.tasks import Audit, CostSurface, FinalFit, Verdict, WalkForward
 
 # A task's part -> the function that carries it out, imported only when it is asked for.
 TASKS: dict[type, str] = {
     WalkForward: "intraday_rl.research.walk_forward:run",
     FinalFit: "intraday_rl.research.final_fit:run",
     CostSurface: "intraday_rl.research.cost_surface:run",
+    Audit: "intraday_rl.research.audit.task:run",
     Verdict: "intraday_rl.research.sweep.task:run",
 }
 

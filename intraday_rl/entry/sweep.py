@@ -24,20 +24,21 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from intraday_rl.config import CONFIG_NAME, ConfigProblem, build, hydra_session
+from intraday_rl.config import CONFIG_NAME, ConfigProblem, build, hydra_session, saved
 from intraday_rl.config.complaints import complaint
 from intraday_rl.config.composing import compose_in_session
 from intraday_rl.entry.job import refuse, run_plan, writing
 from intraday_rl.errors import ConfigError
 from intraday_rl.plan import Plan, usable_cores
 from intraday_rl.preview import print_preview
-from intraday_rl.records import read_json, write_json
+from intraday_rl.records import read_json, write_json, write_text
 from intraday_rl.research.outcome import Outcome
+from intraday_rl.tasks import Verdict, WalkForward
 
 FAILED = 1
 
 
-def sweep(overrides: list[str]) -> int:
+def run_sweep(overrides: list[str]) -> int:
     """Check all jobs, run them by the chosen sweeper and launcher, return the worst status."""
     jobs, exhaustive = _jobs(overrides)
     plans = [plan for _, plan in jobs]
@@ -46,12 +47,16 @@ def sweep(overrides: list[str]) -> int:
     outputs = plans[0].paths.outputs
     with writing(outputs):
         folder = new_sweep_folder(Path(outputs).absolute())
+        if exhaustive:  # also a job that never begins leaves what it would have tried
+            for number, plan in enumerate(plans):
+                _write_plan(folder, number, plan)
         quoted = str(folder).replace("'", r"\'")
         try:
             _multirun([*overrides, f"hydra.sweep.dir='{quoted}'"])
         except Exception as error:  # a launcher's own: the jobs that are done still count
             refuse(error, "the sweep broke off: ")
-    return sweep_status(folder, len(jobs) if exhaustive else None)
+    status = sweep_status(folder, len(jobs) if exhaustive else None)
+    return max(status, _verdict(folder, plans))
 
 
 def sweep_job(config: DictConfig) -> float:
@@ -59,7 +64,9 @@ def sweep_job(config: DictConfig) -> float:
     hydra = HydraConfig.get()
     words: list[str] = list(hydra.overrides.task)
     try:
-        outcome = run_plan(_with_its_share_of_cores(build(config), hydra.launcher), words)
+        plan = _with_its_share_of_cores(build(config), hydra.launcher)
+        _write_plan(Path(hydra.sweep.dir), hydra.job.num, plan)
+        outcome = run_plan(plan, words)
     except Exception as error:  # the other jobs shall run
         prefix = f"job {hydra.job.num} ({' '.join(words)}): "
         outcome = Outcome(math.nan, refuse(error, prefix))
@@ -95,6 +102,23 @@ def sweep_status(folder: Path, expected: int | None) -> int:
         sys.stderr.write(f"{missing} jobs of the sweep ended without a record in {folder}/jobs\n")
         codes.append(FAILED)
     return max(codes)
+
+
+def _verdict(folder: Path, plans: Sequence[Plan]) -> int:
+    """Judge what was tried, once control is back from whatever launcher and sweeper there were.
+
+    Not by a callback of Hydra's, which the basic sweeper skips when a job has failed.
+    """
+    if not any(isinstance(plan.task, WalkForward) for plan in plans):
+        return 0
+    try:
+        return run_plan(replace(plans[0], task=Verdict(sweep=[str(folder)])), ["-m"]).code
+    except Exception as error:  # the jobs are done, and their status counts
+        return refuse(error, "no verdict over the sweep: ")
+
+
+def _write_plan(folder: Path, number: int, plan: Plan) -> None:
+    write_text(folder / "jobs" / f"{number}.yaml", saved(plan).text)
 
 
 def _jobs(overrides: Sequence[str]) -> tuple[list[tuple[list[str], Plan]], bool]:

@@ -11,6 +11,10 @@ import pandas as pd
 
 from intraday_rl.errors import ConfigError
 
+# No data reach further, and dates stay inside what nanosecond stamps can hold.
+EARLIEST, LATEST = date(1970, 1, 1), date(2099, 12, 31)
+LONGEST_DAYS = 30 * 366
+
 _UNITS = {  # written unit: (unit counted in, how many of it)
     "year": ("months", 12),
     "month": ("months", 1),
@@ -53,7 +57,10 @@ def parse_offset(key: str, text: str) -> Offset:
         remedy = "must be a count and a unit: '4 months', '1 year', '2 weeks', '20 sessions'"
         raise ConfigError(key, text, remedy)
     name, factor = unit
-    return Offset(**{name: int(count) * factor})
+    offset = Offset(**{name: int(count) * factor})
+    if offset.at_most_days() > LONGEST_DAYS:
+        raise ConfigError(key, text, f"must not be longer than {LONGEST_DAYS} days")
+    return offset
 
 
 def shift(start: date, offset: Offset, expected: Sequence[date]) -> date:
@@ -74,6 +81,9 @@ def shift(start: date, offset: Offset, expected: Sequence[date]) -> date:
 def parse_date(key: str, text: str) -> date:
     """Reads an ISO date."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except (TypeError, ValueError):
         raise ConfigError(key, text, "must be a date such as '2018-01-01'") from None
+    if not EARLIEST <= day <= LATEST:
+        raise ConfigError(key, text, f"must lie between {EARLIEST} and {LATEST}")
+    return day

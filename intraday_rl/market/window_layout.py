@@ -118,7 +118,7 @@ def _automatic(windows: AutoWindows, found: Sequence[date]) -> list[Declared]:
             break
         if folds and test_start <= folds[-1].test_end:
             remedy = f"must not be shorter than test_size={windows.test_size}: tests would overlap"
-            raise ConfigError("step", windows.step, remedy)
+            raise ConfigError("windows.step", windows.step, remedy)
         partial = bool(within(expected, last + _ONE_DAY, test_stop - _ONE_DAY))
         if partial and not windows.allow_partial_last:
             break

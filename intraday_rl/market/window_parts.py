@@ -8,6 +8,7 @@ from enum import Enum
 from intraday_rl.errors import ConfigError, check_range
 from intraday_rl.market.offsets import parse_date, parse_offset
 
+MOST_SESSIONS_LEFT_OUT = 5_000
 MINIMUM_VALIDATION_SESSIONS = 2  # one for the checkpoint, one for the score
 FOLD_KEYS = ("train_start", "train_end", "test_start", "test_end")
 
@@ -114,7 +115,7 @@ class AutoWindows:
         parse_offset("test_size", self.test_size)
         if self.step is not None:
             parse_offset("step", self.step)
-        check_range("purge_sessions", self.purge_sessions, 0)
+        check_range("purge_sessions", self.purge_sessions, 0, MOST_SESSIONS_LEFT_OUT)
         _check_counts(self.validation_sessions, self.embargo_sessions)
 
 
@@ -173,4 +174,4 @@ def _check_order(
 
 def _check_counts(validation_sessions: int, embargo_sessions: int) -> None:
     check_range("validation_sessions", validation_sessions, MINIMUM_VALIDATION_SESSIONS)
-    check_range("embargo_sessions", embargo_sessions, 0)
+    check_range("embargo_sessions", embargo_sessions, 0, MOST_SESSIONS_LEFT_OUT)

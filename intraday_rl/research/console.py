@@ -26,7 +26,7 @@ from intraday_rl.research.fold_summary import FoldSummary
 
 logger = logging.getLogger(__name__)
 
-WIDTH_OF_A_FILE = 150  # columns, where no terminal sets them
+WIDTH_OF_A_FILE = 170  # columns, where no terminal sets them
 
 
 class Progress:
@@ -138,6 +138,12 @@ def caveats(verdict: dict[str, Any]) -> list[str]:
             "Abstained: validation showed no advantage over staying flat, so nothing was traded; "
             "the column 'if traded' is what the policy would have done."
         )
+    for window, looks in verdict.get("test_window_looks", {}).items():
+        if looks["window"] > 1:
+            lines.append(
+                f"Test window {window} of {verdict['symbol']} has been looked at "
+                f"{looks['window']} times: the more often, the less its best result proves."
+            )
     if verdict["folds_failed"]:
         lines.append(f"{verdict['folds_failed']} fold(s) failed; see error.txt in their folders.")
     return lines

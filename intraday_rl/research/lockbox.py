@@ -3,12 +3,11 @@
 | question | answer |
 |---|---|
 | what is a look? | a distinct fold key of a learned agent on real bars whose test is read |
-| what adds none? | a resumed or repeated fold (same key), a baseline, synthetic bars, a final fit |
-| whose window is it? | the symbol's: symbol, first and last test session. The bar source, the bar |
-|                     | length and the costs are noted with the look but divide nothing: whoever |
-|                     | recorded those days, they have been seen |
-| when is it written? | by the process that runs the fold, after validation has decided everything and |
-|                     | before the first test bar is read |
+| what adds none? | a resumed or repeated fold, a baseline, synthetic bars, a final fit |
+| whose window? | the symbol's: symbol, first and last test session. Bar source, bar length and |
+| | costs are noted, but divide nothing: whoever recorded those days, they have been seen |
+| written when? | by the process that runs the fold: after validation has decided everything, |
+| | before the first test bar is read |
 
 Written earlier, when the job is handed out, a fold that dies in training would count; written
 after the result arrives, a crash in between would leave a look without a trace. Before reading is
@@ -133,7 +132,7 @@ class Lockbox:
             raise self._refusal(error) from error
 
     def _connect(self) -> sqlite3.Connection:
-        # No implicit transactions: the write lock is taken at the start, where waiting for it helps.
+        # No implicit transactions: the write lock is taken at the start, where waiting helps.
         return sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
 
     def _refusal(self, error: Exception) -> ConfigError:

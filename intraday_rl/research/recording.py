@@ -34,6 +34,8 @@ TAGGED_FACTS = (
     "git",
     "data_fingerprint",
     "code_hash",
+    "world",
+    "trial",
 )
 TEST_METRICS = (
     "sharpe",

@@ -7,31 +7,22 @@ import math
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from intraday_rl.dataset import Dataset, open_dataset
-from intraday_rl.identity import (
-    code_hash,
-    decisive,
-    fold_key,
-    identity_of,
-    run_key,
-    trial_settings,
-    world_settings,
-)
+from intraday_rl.identity import code_hash, decisive, fold_key, run_key
 from intraday_rl.loading import Resolved, resolve
 from intraday_rl.market.windows import Window
 from intraday_rl.plan import Plan
-from intraday_rl.records import RunFolder, git_revision, state_folder, write_json, write_text
+from intraday_rl.records import RunFolder, git_revision, write_json, write_text
 from intraday_rl.research.console import Progress, print_result
-from intraday_rl.research.fit import is_learned
 from intraday_rl.research.fold_job import FoldJob, read_result
 from intraday_rl.research.fold_summary import FoldSummary, summarise_fold
-from intraday_rl.research.lockbox import Lockbox, Look
+from intraday_rl.research.looks import lockbox_of, looks_at, planned_look, world_and_trial
 from intraday_rl.research.outcome import Context, Outcome
 from intraday_rl.research.plots import write_fold_plots
 from intraday_rl.research.recording import Recording
@@ -80,29 +71,11 @@ def plan_jobs(plan: Plan, record: SavedPlan, resolved: Resolved) -> list[FoldJob
     market = resolved.market
     configuration = decisive(record.kinds, record.values)
     revision, jobs = git_revision(), []
-    world, trial = world_and_trial(record, resolved)
-    counted = is_learned(plan) and not market.synthetic
-    if counted and any(window.test for window in resolved.windows):
-        Lockbox(state_folder(plan.paths.state)).prepare()
     for window in resolved.windows:
         last = (window.test or window.train).last_session
         fingerprints = [market.symbol.fingerprint(last), market.benchmark.fingerprint(last)]
         for seed in plan.seeds:
             key = fold_key(configuration, window, seed, fingerprints)
-            look = None
-            if counted and window.test is not None:
-                look = Look(
-                    fold_key=key,
-                    symbol=plan.symbol,
-                    first_session=str(window.test.first_session),
-                    last_session=str(window.test.last_session),
-                    bar_source=market.source,
-                    bar_minutes=market.symbol.bar_minutes,
-                    data_fingerprint=fingerprints[0],
-                    world=world,
-                    trial=trial,
-                    seed=seed,
-                )
             jobs.append(
                 FoldJob(
                     key=key,
@@ -114,30 +87,12 @@ def plan_jobs(plan: Plan, record: SavedPlan, resolved: Resolved) -> list[FoldJob
                     fingerprint=fingerprints[0],
                     code=code_hash(),
                     git=revision,
-                    look=look,
+                    look=planned_look(plan, record, resolved, window, seed, key),
                 )
             )
+    if any(job.look for job in jobs):
+        lockbox_of(plan).prepare()
     return jobs
-
-
-def world_and_trial(record: SavedPlan, resolved: Resolved) -> tuple[str, str]:
-    """Keys of the world a run is judged in and of the configuration that is tried in it."""
-    world = world_settings(record.kinds, record.values, resolved.market, resolved.windows)
-    return identity_of(world), identity_of(trial_settings(record.kinds, record.values))
-
-
-def looks_at(plan: Plan, resolved: Resolved) -> dict[str, dict[str, int]]:
-    """How often each test window of the symbol has been looked at; empty on synthetic bars."""
-    if resolved.market.synthetic:
-        return {}
-    lockbox = Lockbox(state_folder(plan.paths.state))
-    return {
-        window.name: asdict(
-            lockbox.looks(plan.symbol, window.test.first_session, window.test.last_session)
-        )
-        for window in resolved.windows
-        if window.test is not None
-    }
 
 
 def run_facts(plan: Plan, record: SavedPlan, resolved: Resolved, key: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pandas as pd
 from intraday_rl.errors import ConfigError, check_range
 
 NEW_YORK = "America/New_York"
+CLOCK = "%H:%M"
 
 
 class Fill(Enum):
@@ -32,7 +33,7 @@ class Cutoff:
         check_range("minutes_before_close", self.minutes_before_close, 0, 380)
         if self.latest_time is not None:
             try:
-                dt.time.fromisoformat(self.latest_time)
+                dt.datetime.strptime(self.latest_time, CLOCK)  # noqa: DTZ007 - a wall clock
             except ValueError:
                 raise ConfigError(
                     "latest_time",
@@ -44,7 +45,7 @@ class Cutoff:
         """Cutoff (UTC) of each session in `calendar` (index session; columns open, close)."""
         cutoff = calendar["close"] - pd.Timedelta(minutes=self.minutes_before_close)
         if self.latest_time is not None:
-            clock = dt.time.fromisoformat(self.latest_time)
+            clock = dt.datetime.strptime(self.latest_time, CLOCK)  # noqa: DTZ007 - a wall clock
             wall = pd.DatetimeIndex(calendar.index) + pd.Timedelta(
                 hours=clock.hour, minutes=clock.minute
             )

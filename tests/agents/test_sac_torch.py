@@ -273,15 +273,15 @@ def test_a_learner_runs_on_one_thread(make_learner: MakeLearner) -> None:
 
 
 def test_the_guard_costs_little(make_learner: MakeLearner) -> None:
-    from intraday_rl.agents.sac_torch import _Watch
     from intraday_rl.agents.training_record import TrainingRecord
+    from intraday_rl.agents.training_watch import TrainingWatch
 
     learner = make_learner(net_arch=[256, 256])
     learner.learn(total_timesteps=168)
     record = TrainingRecord(
         (), on_progress=None, progress_every=1, on_evaluation=None, eval_every=1
     )
-    watch = _Watch(learner, record)
+    watch = TrainingWatch(record, learner.policy, learner.failure_folder)
     watch.init_callback(learner.model)
     times = []
     for _ in range(20):

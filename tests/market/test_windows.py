@@ -417,7 +417,7 @@ def test_counts_out_of_range_are_refused_by_their_key(fields: dict[str, object])
     assert refused.value.key in fields
 
 
-@given(count=st.integers(1, 500), unit=st.sampled_from(["day", "week", "session", "month", "year"]))
+@given(count=st.integers(1, 25), unit=st.sampled_from(["day", "week", "session", "month", "year"]))
 def test_singular_and_plural_offsets_read_alike(count: int, unit: str) -> None:
     assert parse_offset("step", f"{count} {unit}") == parse_offset("step", f" {count} {unit}S")
 

@@ -48,6 +48,7 @@ def check_runs(outputs: Path, count: int, writes: int) -> None:
         assert len(client.get_metric_history(run.info.run_id, "train/reward")) == 10 * writes
 
 
+@pytest.mark.slow("tracking")
 def test_four_processes_that_start_together_on_a_fresh_store_all_log(tmp_path: Path) -> None:
     start_together(tmp_path / "outputs", count=4, writes=5)
     check_runs(tmp_path / "outputs", count=4, writes=5)

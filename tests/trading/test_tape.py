@@ -120,6 +120,7 @@ def test_a_session_without_any_possible_decision_is_refused_by_name(make_bars):
         build_tape(Bars("TEST", 15, kept.reset_index(drop=True)), Cutoff(), Fill.next_open)
 
 
-def test_a_cutoff_that_is_no_time_is_refused():
-    with pytest.raises(ConfigError, match="latest_time=630"):
-        Cutoff(latest_time="630")
+@pytest.mark.parametrize("value", ["630", "1545", "15:45+02:00", "25:00", ""])
+def test_a_cutoff_that_is_no_time_is_refused(value):
+    with pytest.raises(ConfigError, match="latest_time="):
+        Cutoff(latest_time=value)

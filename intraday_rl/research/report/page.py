@@ -12,17 +12,19 @@ from plotly.offline import get_plotlyjs
 _HERE = Path(__file__).parent
 
 
-def render(page: dict[str, Any]) -> str:
-    """The HTML of a page; every value is escaped, only this package's own files are not."""
+def render(page: dict[str, Any], template: Path = _HERE / "report.html.j2") -> str:
+    """The HTML of a page; every value is escaped, only this package's own files are not.
+
+    Templates of other folders extend `base.html.j2` and use the macros of this one.
+    """
     environment = Environment(
-        loader=FileSystemLoader(_HERE),
+        loader=FileSystemLoader([_HERE, template.parent]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template = environment.get_template("report.html.j2")
-    return template.render(
+    return environment.get_template(template.name).render(
         page=page,
         style=_own("report.css"),
         script=_own("report.js"),

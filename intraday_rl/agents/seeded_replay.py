@@ -1,0 +1,64 @@
+"""Stable-Baselines3's replay memory, seeded by hand and sampled for a whole training at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.type_aliases import ReplayBufferSamples
+
+PARTS = ("observations", "actions", "next_observations", "dones", "rewards")
+
+
+class SeededReplayBuffer(ReplayBuffer):
+    """SB3's memory, drawn from by a Generator of its own in place of numpy's global one.
+
+    The batches of the last `n_batches_kept` updates are kept, for the moment they went wrong.
+    """
+
+    def __init__(
+        self, *args: Any, random: np.random.Generator, n_batches_kept: int, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.random = random
+        self._n_batches_kept = n_batches_kept
+        self._kept: list[ReplayBufferSamples] = []
+
+    def sample(self, batch_size: int, env: Any = None) -> ReplayBufferSamples:
+        """Decisions of any account, with replacement; `env` (a VecNormalize) is not supported."""
+        many = self.sample_many(1, batch_size)
+        return ReplayBufferSamples(*(getattr(many, part)[0] for part in PARTS))
+
+    def sample_many(self, n_batches: int, batch_size: int) -> ReplayBufferSamples:
+        """As many batches as one after the other would give, along a new first axis."""
+        picked = self.random.integers(self.size() * self.n_envs, size=(n_batches, batch_size))
+        ended = self._take(self.dones, picked)
+        if self.handle_timeout_termination:
+            ended *= 1.0 - self._take(self.timeouts, picked)
+        batches = ReplayBufferSamples(
+            observations=torch.from_numpy(self._take(self.observations, picked)),
+            actions=torch.from_numpy(self._take(self.actions, picked)),
+            next_observations=torch.from_numpy(self._take(self.next_observations, picked)),
+            dones=torch.from_numpy(ended).unsqueeze(-1),
+            rewards=torch.from_numpy(self._take(self.rewards, picked)).unsqueeze(-1),
+        )
+        self._kept = [*self._kept, batches][-self._n_batches_kept :]
+        return batches
+
+    def last_batches(self) -> dict[str, NDArray[Any]]:
+        """What was last drawn, with the update as first axis; empty before the first time."""
+        if not self._kept:
+            return {}
+        return {
+            part: np.concatenate([getattr(kept, part).numpy() for kept in self._kept])[
+                -self._n_batches_kept :
+            ]
+            for part in PARTS
+        }
+
+    @staticmethod
+    def _take(stored: NDArray[Any], picked: NDArray[np.int64]) -> NDArray[Any]:
+        return stored.reshape(-1, *stored.shape[2:]).take(picked, axis=0)
