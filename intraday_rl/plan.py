@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from intraday_rl.agents.sac import Sac
 from intraday_rl.errors import ConfigError, check_range
 from intraday_rl.market.features import Features
 from intraday_rl.trading.environment import Environment
@@ -17,6 +18,7 @@ from intraday_rl.trading.rewards import has_moments
 
 # What exchanges and vendors use: BRK.B, ^GSPC, ES=F. It becomes part of tags and titles.
 TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=_-]{0,31}")
+FEWEST_TO_ABSTAIN_BY = 20  # validation sessions; half of them give the interval
 LARGEST_SEED = 2**32 - 1
 
 
@@ -125,6 +127,21 @@ class Plan:
             name = getattr(self, key)
             if name is not None and not TICKER.fullmatch(name):
                 raise ConfigError(key, repr(name), "must be a ticker such as TQQQ or BRK.B")
+            if name is not None:  # spy and SPY are one symbol, whose test days are counted together
+                setattr(self, key, name.upper())
+        self._check_abstention()
+
+    def _check_abstention(self) -> None:
+        """Below some sessions nothing can be proven, and a learned agent would never trade."""
+        validation = getattr(self.windows, "validation_sessions", FEWEST_TO_ABSTAIN_BY)
+        judged = isinstance(self.agent, Sac) and self.selection.abstain
+        if judged and validation < FEWEST_TO_ABSTAIN_BY:
+            raise ConfigError(
+                "windows.validation_sessions",
+                validation,
+                f"must be at least {FEWEST_TO_ABSTAIN_BY} for abstention to decide anything; "
+                "or set selection.abstain=false",
+            )
 
     def observed_account(self) -> tuple[AccountColumn, ...]:
         """Account state in the observation; moments only under a reward that has them."""

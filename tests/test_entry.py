@@ -251,6 +251,7 @@ def records(outputs: Path) -> list[dict[str, object]]:
     return [read_json(path) for path in sorted(outputs.glob("sweeps/*/jobs/*.json"))]
 
 
+@pytest.mark.slow("main")
 def test_one_failing_job_lets_the_others_run_and_the_worst_status_counts(leave, tmp_path):
     outputs = tmp_path / "my runs (1), of 'all'"
     quoted = str(outputs).replace("'", r"\'")

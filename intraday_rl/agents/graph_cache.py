@@ -30,10 +30,14 @@ logger = logging.getLogger(__name__)
 TensorLists = Sequence[Sequence[Tensor]]
 
 
+def compiler() -> str:
+    """The C++ compiler that torch calls."""
+    return os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+
+
 def has_compiler() -> bool:
-    """True if the C++ compiler that torch would call is there."""
-    default = "clang++" if sys.platform == "darwin" else "g++"
-    return shutil.which(os.environ.get("CXX", default)) is not None
+    """True if it is there."""
+    return shutil.which(compiler()) is not None
 
 
 def compiled(
@@ -85,17 +89,17 @@ def _build(function: Callable[..., Tensor], arguments: TensorLists, path: Path) 
                 package_path=str(fresh),
                 inductor_configs={
                     "cpp.threads": 1,
-                    # The wrapper only passes tensors on, and is over half of the compile time.
+                    # The wrapper only passes tensors on: optimising it gains nothing.
                     "aot_inductor.compile_wrapper_opt_level": "O0",
                     "aot_inductor.precompile_headers": False,
                 },
             )
-        except torch._inductor.exc.CppCompileError as error:
+        except torch._inductor.exc.InductorError as error:
             raise ConfigError(
-                "agent.compile",
-                "auto or always",
-                f"the C++ compiler failed ({str(error).splitlines()[0]}): "
-                "install a newer g++, name another in CXX, or set agent.compile=never",
+                "CXX",
+                compiler(),
+                f"does not compile what torch writes ({str(error).splitlines()[0]}): "
+                "name another compiler, install a newer g++, or set agent.compile=never",
             ) from error
         fresh.replace(path)
     logger.info("compiled %s in %.0f s", function.__name__, time.perf_counter() - started)

@@ -39,11 +39,11 @@ class SeededReplayBuffer(ReplayBuffer):
         if self.handle_timeout_termination:
             ended *= 1.0 - self._take(self.timeouts, picked)
         batches = ReplayBufferSamples(
-            observations=torch.from_numpy(self._take(self.observations, picked)),
-            actions=torch.from_numpy(self._take(self.actions, picked)),
-            next_observations=torch.from_numpy(self._take(self.next_observations, picked)),
-            dones=torch.from_numpy(ended).unsqueeze(-1),
-            rewards=torch.from_numpy(self._take(self.rewards, picked)).unsqueeze(-1),
+            observations=self._take(self.observations, picked),
+            actions=self._take(self.actions, picked),
+            next_observations=self._take(self.next_observations, picked),
+            dones=ended.unsqueeze(-1),
+            rewards=self._take(self.rewards, picked).unsqueeze(-1),
         )
         self._kept = [*self._kept, batches][-self._n_batches_kept :]
         return batches
@@ -60,5 +60,10 @@ class SeededReplayBuffer(ReplayBuffer):
         }
 
     @staticmethod
-    def _take(stored: NDArray[Any], picked: NDArray[np.int64]) -> NDArray[Any]:
-        return stored.reshape(-1, *stored.shape[2:]).take(picked, axis=0)
+    def _take(stored: NDArray[Any], picked: NDArray[np.int64]) -> torch.Tensor:
+        """Into memory of torch, which is aligned: the last bits of a product can depend on that."""
+        taken = torch.empty((*picked.shape, *stored.shape[2:]))
+        rows = stored.reshape(-1, *stored.shape[2:])
+        # No index can be out of range; numpy would check them in a copy of the result.
+        rows.take(picked, axis=0, out=taken.numpy(), mode="clip")
+        return taken

@@ -26,17 +26,17 @@ def aggregate(clean: CleanBars, bar_minutes: int) -> TradedBars:
 
     | traded bar | from the file's bars whose start lies in `[bar_start, bar_end)` |
     |---|---|
-    | exists | when any of them exists; otherwise it is missing, never filled in |
+    | exists | when the one that starts at `bar_start` does; otherwise it is missing |
     | `bar_start` | session open + a whole number of `bar_minutes` |
     | `bar_end` | `bar_start` + `bar_minutes`, at most the session's close |
-    | `open`, `close` | open of the first, close of the last that exists |
+    | `open`, `close` | open of that one, close of the last that exists |
     | `high`, `low` | largest high, smallest low |
     | `volume` | sum; NaN when the volume of any of them is NaN |
     | `split_factor` | of the first (one value a session) |
 
-    An absent fine bar is read as a minute without a trade, as data vendors do when they build
-    the longer bar themselves: its `open` is then the first trade after `bar_start`, which is what
-    an order sent at `bar_start` would have met. The note counts such bars.
+    Without the fine bar at `bar_start` there is no price at `bar_start`: a later one must not
+    stand in for it, since orders and the exit fill there. An absent fine bar inside is read as
+    minutes without a trade. The notes count both.
     """
     bar_ns = bar_minutes * MINUTE_NS
     if bar_ns % clean.file_bar_ns:
@@ -48,6 +48,7 @@ def aggregate(clean: CleanBars, bar_minutes: int) -> TradedBars:
     bar_start = clean.open_ns + slot * bar_ns
     first = np.flatnonzero(np.r_[True, bar_start[1:] != bar_start[:-1]])
     last = np.r_[first[1:], len(bar_start)] - 1
+    begun = clean.start_ns[first] == bar_start[first]
     start, close = bar_start[first], clean.close_ns[first]
     end = np.minimum(start + bar_ns, close)
     fine = clean.values
@@ -66,4 +67,12 @@ def aggregate(clean: CleanBars, bar_minutes: int) -> TradedBars:
         f"{partial} of {len(first)} {bar_minutes}-minute bars are built from fewer than their "
         f"full number of {clean.file_bar_ns / MINUTE_NS:g}-minute bars"
     )
-    return TradedBars(clean.session_ns[first], start, end, values, (note,) if partial else ())
+    late = int(np.count_nonzero(~begun))
+    late_note = f"{late} {bar_minutes}-minute bars are missing: no bar of the file starts with them"
+    return TradedBars(
+        clean.session_ns[first][begun],
+        start[begun],
+        end[begun],
+        {name: column[begun] for name, column in values.items()},
+        ((note,) if partial else ()) + ((late_note,) if late else ()),
+    )

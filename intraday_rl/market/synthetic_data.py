@@ -70,7 +70,7 @@ trend in this time, which keeps the prices of every seed in a realistic range |
         if first > last:
             raise ConfigError("end", self.end, f"must not lie before start={self.start}")
         if self.bar_minutes < 1 or FULL_SESSION_MINUTES % self.bar_minutes:
-            remedy = f"must divide the {FULL_SESSION_MINUTES} minutes of a session: 1, 5, 15, 30"
+            remedy = f"must divide the {FULL_SESSION_MINUTES} minutes of a session, as 15 does"
             raise ConfigError("bar_minutes", self.bar_minutes, remedy)
         check_range("edge", self.edge, -0.8, 0.8)
         check_range("leverage", self.leverage, -5, 5)

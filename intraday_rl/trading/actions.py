@@ -26,7 +26,8 @@ class TargetAction:
 
     def __post_init__(self) -> None:
         check_range("max_position", self.max_position, 0.0, 10.0, low_open=True)
-        check_range("no_trade_band", self.no_trade_band, 0.0, 2.0)
+        # A wider band could never be left from flat: the agent would be silenced without a word.
+        check_range("no_trade_band", self.no_trade_band, 0.0, self.max_position)
         check_range("lot_size", self.lot_size, 0.0)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from intraday_rl.errors import DataError
+from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.market.bars import Bars
 from intraday_rl.market.calendar import sessions as calendar_sessions
 from intraday_rl.trading.cutoff import Cutoff, Fill
@@ -91,11 +91,7 @@ def build_tape(bars: Bars, cutoff: Cutoff, fill: Fill) -> Tape:
     decides = (fill_time < exit_time[session_of_bar]) & (has_next | (fill is Fill.close))
     count = np.bincount(session_of_bar[decides], minlength=len(calendar))
     if (count == 0).any():
-        day = calendar.index[count == 0][0].date()
-        raise DataError(
-            f"{bars.symbol}: session {day} has no bar from which a decision could be filled before "
-            "the exit; use data.on_bad_session=drop with a smaller data.max_missing_bars"
-        )
+        raise _no_decision(bars, calendar[count == 0], cutoff, fill)
 
     traded_open, traded_close = (
         frame[column].to_numpy() * frame["split_factor"].to_numpy() for column in ("open", "close")
@@ -144,6 +140,26 @@ def hold_returns(tape: Tape, sessions: NDArray[np.int64]) -> NDArray[np.float64]
     rows = tape.decision_rows(sessions)
     price = tape.rows["price"]
     return np.asarray(price[rows + 1] / price[rows] - 1.0, np.float64)
+
+
+def _no_decision(
+    bars: Bars, calendar: pd.DataFrame, cutoff: Cutoff, fill: Fill
+) -> ConfigError | DataError:
+    """Why the first of these sessions has no decision: the cutoff, or its bars."""
+    day = calendar.index[0].date()
+    minutes = (cutoff.times(calendar) - calendar["open"]).iloc[0] / pd.Timedelta(minutes=1)
+    needed = 3 if fill is Fill.next_close else 2
+    if minutes < needed * bars.bar_minutes:
+        return ConfigError(
+            "env.cutoff.latest_time",
+            cutoff.latest_time,
+            f"leaves no decision in session {day} with bars of {bars.bar_minutes} minutes; "
+            "choose it later, or shorter bars",
+        )
+    return DataError(
+        f"{bars.symbol}: session {day} has no bar from which a decision could be filled before "
+        "the exit; use data.on_bad_session=drop with a smaller data.max_missing_bars"
+    )
 
 
 def _utc(column: pd.Series) -> NDArray[np.datetime64]:

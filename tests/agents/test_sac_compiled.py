@@ -142,6 +142,7 @@ def test_the_update_is_the_one_of_stable_baselines(
         check_equal(stock, compiled, n_updates)
 
 
+@pytest.mark.slow("agents")
 @needs_compiler
 def test_compiled_it_still_is(make_twins: Callable[..., tuple[Any, Any]]) -> None:
     stock, compiled = make_twins()
@@ -249,6 +250,7 @@ print(weights_hash(learner))
 """
 
 
+@pytest.mark.slow("agents")
 @needs_compiler
 def test_processes_side_by_side_get_the_same_weights(make_learner: MakeLearner) -> None:
     here = make_learner(seed=3, compile=Compile.always)
@@ -318,6 +320,23 @@ def test_without_a_compiler_auto_says_so_once_and_always_is_refused(
     with pytest.raises(ConfigError, match=r"compile=always: .*install g\+\+") as caught:
         sac_torch.algorithm_of(make_sac(compile=Compile.always))
     assert caught.value.key == "compile"
+
+
+def test_a_compiler_that_fails_is_named_and_leaves_nothing(
+    make_learner: MakeLearner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise torch._inductor.exc.InductorError(RuntimeError("C++ compile error"), None)
+
+    monkeypatch.setattr(torch._inductor, "aoti_compile_and_package", fail)
+    monkeypatch.setenv("CXX", sys.executable)
+    monkeypatch.setenv("INTRADAY_RL_CACHE", str(tmp_path))
+    learner = make_learner(compile=Compile.always)
+    with pytest.raises(
+        ConfigError, match=rf"CXX={sys.executable}: .*C\+\+ compile error.*compile=never"
+    ):
+        learner.learn()
+    assert not [kept for kept in (tmp_path / "graphs").iterdir() if kept.suffix != ".lock"]
 
 
 @pytest.mark.usefixtures("uncompiled")

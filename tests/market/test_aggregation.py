@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from intraday_rl.errors import DataError
 from intraday_rl.market.aggregation import TradedBars, aggregate
 from intraday_rl.market.calendar import NEW_YORK, utc
+from intraday_rl.market.sources import BarLabel, FileData, FileFormat, load
 from intraday_rl.market.validation import validate
 
 MakeFrame = Callable[..., pd.DataFrame]
@@ -66,18 +68,19 @@ def test_a_length_that_does_not_divide_the_session_ends_in_a_short_bar(
     assert bars.notes == ()
 
 
-def test_a_traded_bar_exists_when_any_fine_bar_does_and_the_note_counts_it(
+def test_a_traded_bar_exists_when_its_first_fine_bar_does_and_the_notes_count_holes(
     make_frame: MakeFrame,
 ) -> None:
     frame = make_frame("2021-11-24", "2021-11-24", 5)
-    holed = frame.drop(index=[3, 5, 9, 10, 11])
+    holed = frame.drop(index=[3, 7, 8, 9, 10, 11])
     bars = traded(holed, 15)
-    assert len(bars.start_ns) == 25
-    assert times(bars.start_ns)[1:4] == ["24 09:45", "24 10:00", "24 10:30"]
-    assert bars.values["open"][1] == frame["open"][4]
-    assert bars.values["close"][1] == frame["close"][4]
+    assert len(bars.start_ns) == 24
+    assert times(bars.start_ns)[:3] == ["24 09:30", "24 10:00", "24 10:30"]
+    assert bars.values["open"][1] == frame["open"][6]
+    assert bars.values["close"][1] == frame["close"][6]
     assert bars.notes == (
-        "1 of 25 15-minute bars are built from fewer than their full number of 5-minute bars",
+        "2 of 25 15-minute bars are built from fewer than their full number of 5-minute bars",
+        "1 15-minute bars are missing: no bar of the file starts with them",
     )
 
 
@@ -115,7 +118,24 @@ def test_aggregation_agrees_with_a_plain_group_by(
     expected = groups.agg(
         {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
     )
+    begun = ((minutes % bar_minutes) == 0).groupby([local.dt.date, minutes // bar_minutes]).any()
+    expected = expected[begun]
     for name in expected:
         assert np.array_equal(bars.values[str(name)], expected[name])
     assert (bars.end_ns > bars.start_ns).all()
     assert (np.diff(bars.start_ns) > 0).all()
+
+
+def test_a_bar_whose_first_fine_bar_is_missing_is_missing_not_opened_later(
+    real_data: Path, tmp_path: Path
+) -> None:
+    """At the cutoff a later open would be an exit at 15:50 that calls itself 15:45."""
+    raw = pd.read_parquet(real_data / "TQQQ_5min_2025_2026.parquet")
+    clock = raw["timestamp"].dt.tz_convert("America/New_York").dt.strftime("%H:%M")
+    path = tmp_path / "holes.parquet"
+    raw[clock != "15:45"].to_parquet(path)
+    data = FileData(path=str(path), format=FileFormat.parquet, bar_label=BarLabel.start, splits={})
+    bars = load(data, "TQQQ", None).symbol.frame
+    starts = bars["bar_start"].dt.tz_convert("America/New_York").dt.strftime("%H:%M")
+    assert "15:45" not in set(starts)
+    assert {"15:30", "09:30"} <= set(starts)

@@ -136,6 +136,7 @@ def looks_of(folder: RunFolder) -> tuple[int, int]:
     return looks["window"], looks["trials"]
 
 
+@pytest.mark.slow("sweep")
 def test_real_looks_of_learned_agents_count_once_and_outlive_the_outputs(run, real, tmp_path):
     _, folder = run(*real, *LEARNED)
     assert looks_of(folder) == (1, 1)

@@ -124,3 +124,9 @@ def test_a_session_without_any_possible_decision_is_refused_by_name(make_bars):
 def test_a_cutoff_that_is_no_time_is_refused(value):
     with pytest.raises(ConfigError, match="latest_time="):
         Cutoff(latest_time=value)
+
+
+def test_a_cutoff_that_leaves_no_decision_names_the_cutoff_not_the_data(make_bars):
+    bars = make_bars("2021-03-01", "2021-03-01")
+    with pytest.raises(ConfigError, match=r"env\.cutoff\.latest_time=09:50"):
+        build_tape(bars, Cutoff(latest_time="09:50"), Fill.next_open)

@@ -140,7 +140,7 @@ def key_numbers(verdict: dict[str, Any], whole: Whole | None) -> list[tuple[str,
         (
             "Deepest fall",
             percent(traded["max_drawdown"]),
-            "of daily closes, as it happened; "
+            "of the equity after every bar; "
             f"holding: {percent(verdict['hold']['max_drawdown'])}",
         ),
     ]  # fmt: skip

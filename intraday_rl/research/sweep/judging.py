@@ -172,7 +172,7 @@ def _facts(world: World) -> dict[str, Any]:
 
 
 def _counts(world: World, complete: list[Trial], looks: dict[str, Looks]) -> dict[str, Any]:
-    most = max((found.window for found in looks.values()), default=0)
+    most = max((found.window + found.overlapping for found in looks.values()), default=0)
     by_status = [trial.status for trial in world.trials] + [j.status for j in world.nameless]
     effective, method = None, None
     if complete:

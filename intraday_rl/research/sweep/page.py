@@ -178,5 +178,8 @@ def _not_finished(jobs: list[dict[str, Any]]) -> Table | None:
     if not jobs:
         return None
     rows = [[job["job"], job["status"], job["run"] or NOTHING] for job in jobs]
-    note = "Each counts as a try. A run that is named has error.txt in the folder of its seed."
+    note = (
+        "Their configurations count as tries, once each: one that finished under other costs too "
+        "is counted there already. A run that is named has error.txt in the folder of its seed."
+    )
     return Table("Failed and abandoned", ["job", "status", "run"], rows, note, ["status", "run"])

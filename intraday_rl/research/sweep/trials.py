@@ -141,6 +141,9 @@ def _world(key: str, mine: list[Job]) -> World:
         (w["name"], w["test"]["first_session"], w["test"]["last_session"]) for w in windows
     )
     complete = [job for job in with_runs if job.result["folds_failed"] == 0]
+    # Holding depends on settings of the trial (position size, cutoff): beside the best result
+    # stands the hold of the very run it came from.
+    best = max(complete, key=lambda job: job.result["as_traded"]["sharpe"] or 0.0, default=None)
     return World(
         key=key,
         declared=declared_world(with_runs[0].kinds, with_runs[0].values),
@@ -148,8 +151,8 @@ def _world(key: str, mine: list[Job]) -> World:
         days=tuple(complete[0].result["dates"]) if complete else (),
         trials=tuple(_trial(trial, members) for trial, members in by_trial.items()),
         nameless=tuple(job for job in mine if not job.values),
-        hold=np.asarray(complete[0].result["daily_returns"]["hold"]) if complete else None,
-        hold_metrics=complete[0].result["hold"] if complete else None,
+        hold=np.asarray(best.result["daily_returns"]["hold"]) if best else None,
+        hold_metrics=best.result["hold"] if best else None,
         facts=with_runs[0].facts,
         codes=tuple(sorted({job.facts["code_hash"] for job in with_runs})),
     )

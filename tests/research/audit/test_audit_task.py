@@ -86,6 +86,7 @@ def test_every_configuration_is_clean(month, overrides):
     assert audit.findings.in_order() == []
 
 
+@pytest.mark.slow("audit")
 def test_a_learned_agent_is_clean_fold_by_fold(learned):
     _, folder = learned
     audit = audited(folder, samples=1)

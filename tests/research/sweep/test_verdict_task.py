@@ -75,6 +75,7 @@ def test_a_multirun_ends_with_its_verdict_and_the_task_gives_it_again(command, t
     assert family["worlds"] == verdict["worlds"]
 
 
+@pytest.mark.slow("sweep")
 def test_a_sweep_with_a_failed_job_counts_it_and_keeps_its_status(command, tmp_path, monkeypatch):
     carry_out = fold_job.fit
 
