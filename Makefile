@@ -22,7 +22,7 @@ demo: install ## The main job on synthetic bars: train, choose, test, show
 	$(RUN)/python experiments/run.py experiment=quickstart
 
 test: install lint ## Lint, types, layers and the fast test suite
-	$(RUN)/python -m pytest -n 2 -m "not slow"
+	$(RUN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-slow: install ## The long tests; GROUP=<name> for one group
 	$(RUN)/python -m pytest -m slow --slow-group="$(GROUP)"

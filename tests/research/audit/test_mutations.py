@@ -260,6 +260,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow("audit")
 @pytest.mark.parametrize("leak", CASES)
 def test_a_leak_is_caught_and_its_stage_is_named(month, monkeypatch, leak):
     mutate, proof, stage, names = CASES[leak]
