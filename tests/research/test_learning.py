@@ -82,3 +82,14 @@ def test_one_and_two_workers_write_byte_equal_ledgers(tmp_path):
     assert one.name == two.name
     assert ledgers(one) == ledgers(two)
     assert len(ledgers(one)) == 1 + 3 + 3 * 2 * 2
+
+
+@pytest.mark.slow("truth")
+def test_at_a_planted_edge_at_most_one_fold_and_seed_in_fifteen_abstains(tmp_path):
+    folder = job(tmp_path / "edge", "data.edge=0.30", "seeds=[0,1,2,3,4]", *SMALL_AGENT)
+    windows = [json.loads(p.read_text()) for p in sorted(folder.glob("folds/*/window.json"))]
+    entries = [(w["window"]["name"], s, e) for w in windows for s, e in w["seeds"].items()]
+    for name, seed, entry in entries:
+        print(f"{name} seed {seed}: validation t {entry['abstention']['t_value']:.2f}")
+    assert len(entries) == 15
+    assert sum(entry["abstained"] for *_, entry in entries) <= 1

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from intraday_rl.agents.baselines import FlatPolicy, HoldPolicy, RandomPolicy
 from intraday_rl.config import compose_plan
@@ -80,3 +81,16 @@ def test_half_days_trade_places_only_with_half_days(problem):
     walked = walk(problem, random_policy(3))
     paths = target_paths(walked)
     assert (paths[lengths == 12][:, 12:] == 0).all()
+
+
+@pytest.mark.slow("truth")
+def test_p_values_of_policies_without_skill_are_uniform(problem):
+    ranks = [
+        random_null(
+            walk(problem, random_policy(seed)), np.random.default_rng(10_000 + seed)
+        ).p_value
+        for seed in range(500)
+    ]
+    found = stats.kstest(ranks, "uniform")
+    print(f"Kolmogorov–Smirnov {found.statistic:.4f}, p {found.pvalue:.4f}")
+    assert found.pvalue > 0.001
