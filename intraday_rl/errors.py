@@ -5,6 +5,7 @@ IntradayRLError             1   anything this package raises on purpose
   ModelError                2   a trained agent does not fit what it is asked to do
   DataError                 3   bars are missing, malformed or do not cover a window
   TrainingDiverged          1   a loss, weight or observation is not a finite number
+  TrainingStopped           1   a training was asked to end early
   FoldFailed                1   a fold ended without a result
 """
 
@@ -51,6 +52,10 @@ class DataError(IntradayRLError):
 
 class TrainingDiverged(IntradayRLError):
     """Training met a value that is not finite; the message names the step and the saved batch."""
+
+
+class TrainingStopped(IntradayRLError):
+    """A training was asked to end before its budget was used; its checkpoint is written."""
 
 
 class FoldFailed(IntradayRLError):

@@ -19,7 +19,7 @@ from intraday_rl.market.windows import Window
 
 ROOMS = ("market", "trading", "agents", "statistics")
 # Of research, what writes a fold's result; reports, verdicts and audits only read it.
-FOLD_SOURCES = ("fit", "rollout", "fold_job", "evaluation", "random_null")
+FOLD_SOURCES = ("fit", "candidates", "rollout", "fold_result", "evaluation", "random_null")
 LIBRARIES = (
     "torch",
     "numpy",
@@ -34,6 +34,8 @@ PRESENTATION = (
     "dry_run",
     "format",
     "force",
+    "fail_fast",
+    "checkpoints",
     "paths",
     "tracking",
     "parallel",
@@ -42,6 +44,9 @@ PRESENTATION = (
 )
 # Replaced by the fold's own sessions and seed, so that one more seed or window keeps the others.
 BY_FOLD = ("windows", "seeds")
+# Which bars there are: their content up to the fold's end is fingerprinted, so that a day more at
+# the end changes no fold before it.
+BY_CONTENT = ("data.start", "data.end")
 # What a policy is judged in. The bars belong to it as well, by their content.
 WORLD = ("symbol", "benchmark", "data")
 WORLD_OF_ENV = (
@@ -74,7 +79,7 @@ def code_hash() -> str:
 
 def decisive(kinds: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that can change a fold's numbers."""
-    kept = _without(values, (*PRESENTATION, *BY_FOLD))
+    kept = _without(values, (*PRESENTATION, *BY_FOLD, *BY_CONTENT))
     return {"kinds": {k: v for k, v in kinds.items() if k not in ("tracking", "windows")}, **kept}
 
 

@@ -52,6 +52,17 @@ class Parallel:
 
 
 @dataclass(slots=True, kw_only=True)
+class CheckpointSchedule:
+    """`every`: decisions between two checkpoints of a fit under way; null = only when stopped."""
+
+    every: int | None = 50_000
+
+    def __post_init__(self) -> None:
+        if self.every is not None:
+            check_range("every", self.every, 1)
+
+
+@dataclass(slots=True, kw_only=True)
 class Paths:
     """`outputs`: what runs write, may be deleted; `state`: what must not (null = per user)."""
 
@@ -105,6 +116,7 @@ class Plan:
     dry_run: bool = False
     format: Format = Format.text
     force: bool = False
+    fail_fast: bool = False
     task: Any = "???"
     data: Any = "???"
     features: Features = field(default_factory=Features)
@@ -115,6 +127,7 @@ class Plan:
     selection: Selection = field(default_factory=Selection)
     gates: Gates = field(default_factory=Gates)
     parallel: Parallel = field(default_factory=Parallel)
+    checkpoints: CheckpointSchedule = field(default_factory=CheckpointSchedule)
     paths: Paths = field(default_factory=Paths)
     tracking: Any = "???"
 

@@ -89,8 +89,44 @@ class SeedFolder:
         return self.path / "evaluation.log"
 
     @property
+    def reused_from(self) -> Path:
+        """There if the result was copied from another run, which it names."""
+        return self.path / "reused_from.json"
+
+    @property
     def error(self) -> Path:
         return self.path / "error.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFolder:
+    """`outputs/folds/<fold key>`: who works on a fold and seed and where it is finished.
+
+    By fold key, not by run: runs that share a fold share its work.
+    """
+
+    path: Path
+
+    @classmethod
+    def of(cls, outputs: str, fold_key: str) -> WorkFolder:
+        return cls(Path(outputs) / "folds" / fold_key)
+
+    @property
+    def lease_lock(self) -> Path:
+        return self.path / "lease.lock"
+
+    @property
+    def lease(self) -> Path:
+        return self.path / "lease.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def finished(self) -> Path:
+        """Names the seed folder that holds the result, relative to `paths.outputs`."""
+        return self.path / "finished.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +175,16 @@ class RunFolder:
     @property
     def command(self) -> Path:
         return self.path / "command.txt"
+
+    @property
+    def mlflow(self) -> Path:
+        """The job's MLflow run ids."""
+        return self.path / "mlflow.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held while what concerns all folds is written: MLflow's run ids, summaries, verdict."""
+        return self.path / "run.lock"
 
     @property
     def data(self) -> Path:

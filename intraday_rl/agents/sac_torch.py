@@ -7,10 +7,11 @@ import logging
 import pickle
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import gymnasium as gym
 import numpy as np
@@ -27,11 +28,14 @@ from intraday_rl.agents.sac import Compile, Sac
 from intraday_rl.agents.sac_compiled import CompiledSac
 from intraday_rl.agents.sb3_vec_env import Sb3VecEnv
 from intraday_rl.agents.seeded_replay import SeededReplayBuffer
+from intraday_rl.agents.training_checkpoint import capture, restore
 from intraday_rl.agents.training_record import CurvePoint, Evaluation, Progress, TrainingRecord
 from intraday_rl.agents.training_watch import CURVES, TrainingWatch
 from intraday_rl.errors import ConfigError, ModelError
 
 logger = logging.getLogger(__name__)
+
+BACKEND = "backend.pt"
 
 # What a stock SAC neither needs nor could rebuild: our buffer's class and generator, and the
 # state of the accounts at the moment of saving.
@@ -105,6 +109,8 @@ class SacLearner:
                 seed=None,  # a number here would reseed the global generators
                 device="cpu",
             )
+        self._record: TrainingRecord | None = None
+        self._resumed: dict[str, Any] | None = None
         quicken(self.model.policy)
         self.model.set_logger(Logger(folder=None, output_formats=[]))
 
@@ -121,12 +127,20 @@ class SacLearner:
         on_evaluation: Evaluation | None = None,
         *,
         reset_num_timesteps: bool = True,
+        on_checkpoint: Callable[[int], None] | None = None,
+        checkpoint_every: int | None = None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> list[CurvePoint]:
         """Train; `total_timesteps` and `eval_every` (decisions) default to the part's.
 
         on_evaluation   (decisions so far, policy) every `eval_every` decisions, after the updates
                         they earned, and once at the end; may call `state()` to keep it
         on_progress     decisions so far, about a hundred times and at the end
+        on_checkpoint   decisions so far, every `checkpoint_every` and before a stop; may call
+                        `snapshot()` to keep everything
+        stop            asked after every training; true ends it with `TrainingStopped`
+
+        After `resume` it goes on where the snapshot was taken, as if never interrupted.
         """
         total = self.sac.total_timesteps if total_timesteps is None else total_timesteps
         record = TrainingRecord(
@@ -135,7 +149,15 @@ class SacLearner:
             progress_every=max(total // 100, 1),
             on_evaluation=on_evaluation,
             eval_every=self.sac.eval_freq if eval_every is None else eval_every,
+            on_checkpoint=on_checkpoint,
+            checkpoint_every=checkpoint_every,
+            stop=stop,
         )
+        self._record = record
+        if self._resumed is not None:
+            record.restore(self._resumed)
+            self._resumed, reset_num_timesteps = None, False
+            total -= self.model.num_timesteps
         watch = TrainingWatch(record, self.policy, self.failure_folder)
         with self._own_torch_randomness():
             try:
@@ -170,9 +192,34 @@ class SacLearner:
             sb3_zip=sb3_zip.getvalue(),
         )
 
+    def snapshot(self) -> dict[str, bytes]:
+        """Where the training stands, as files by name; only while `learn` calls a listener."""
+        if self._record is None:
+            raise ModelError("a snapshot is of a training: learn() has not been called")
+        backend = {"training_state": self._training_state(), "random": torch.get_rng_state()}
+        buffer = io.BytesIO()
+        torch.save(backend, buffer)
+        files = capture(self.model, self.environment, self._record)
+        return {**files, BACKEND: buffer.getvalue()}
+
+    def resume(self, folder: Path) -> None:
+        """Stand where a `snapshot` was taken, whose files lie in `folder`; `learn` then goes on."""
+        try:
+            saved = _read_training_state(folder / BACKEND)
+            self._pour(saved["training_state"], folder / BACKEND)
+            self._torch_state = saved["random"]
+            self._resumed = restore(folder, self.model, self.environment)
+        except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
+            raise ModelError(
+                f"{folder} is no checkpoint of this training ({type(error).__name__}: {error}): "
+                "delete it to train from the start"
+            ) from error
+
     def load_training_state(self, path: Path) -> None:
         """Pour saved networks and optimisers into this learner; executes no pickle."""
-        saved = _read_training_state(path)
+        self._pour(_read_training_state(path), path)
+
+    def _pour(self, saved: dict[str, Any], path: Path) -> None:
         try:
             self.model.set_parameters(saved["parameters"], exact_match=True, device="cpu")
             if self.model.log_ent_coef is not None:  # a fixed coefficient comes from the part

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -141,6 +141,25 @@ class Sb3VecEnv(VecEnv):
         if name == "final observation":
             batch["final_observations"] = values
         raise diverged(self.failure_folder, self.num_decisions, _first_bad(name, values), batch)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Every account where it stands; the VectorEnv must offer `state` and `restore` itself."""
+        accounts: dict[str, NDArray[Any]] = getattr(self.environment, "state")()  # noqa: B009
+        seen = {"shown": self._observations, "num_decisions": np.array(self.num_decisions)}
+        return {**{f"accounts_{name}": value for name, value in accounts.items()}, **seen}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """Stand where `state` was taken; returns the observations that were shown last."""
+        accounts = {
+            name.removeprefix("accounts_"): value
+            for name, value in state.items()
+            if name.startswith("accounts_")
+        }
+        getattr(self.environment, "restore")(accounts)  # noqa: B009
+        self._seed = None
+        self.num_decisions = int(state["num_decisions"])
+        self._observations = np.array(state["shown"], dtype=np.float32)
+        return self._observations
 
     def close(self) -> None:
         """Close the VectorEnv."""

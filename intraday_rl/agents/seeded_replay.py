@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 
+STORED = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 PARTS = ("observations", "actions", "next_observations", "dones", "rewards")
 
 
@@ -47,6 +49,18 @@ class SeededReplayBuffer(ReplayBuffer):
         )
         self._kept = [*self._kept, batches][-self._n_batches_kept :]
         return batches
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What is stored, and where the next decision goes; the Generator is apart."""
+        filled = {name: getattr(self, name)[: self.size()] for name in STORED}
+        return {**filled, "place": np.array([self.pos, self.full], np.int64)}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """The memory as `state` described it; one of another size is refused by numpy."""
+        position, full = state["place"].tolist()
+        self.pos, self.full = position, bool(full)
+        for name in STORED:
+            getattr(self, name)[: self.size()] = state[name]
 
     def last_batches(self) -> dict[str, NDArray[Any]]:
         """What was last drawn, with the update as first axis; empty before the first time."""

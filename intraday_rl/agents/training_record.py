@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from intraday_rl.agents.actor import ActorPolicy
+from intraday_rl.errors import TrainingStopped
 
 Progress = Callable[[int], None]
 Evaluation = Callable[[int, ActorPolicy], None]
+
+
+_DUE = ("_last_evaluation", "_last_progress", "_next_evaluation", "_next_progress")
 
 
 class CurvePoint(NamedTuple):
@@ -24,6 +28,8 @@ class TrainingRecord:
 
     on_progress, progress_every     called with the decisions so far, every so many, and at the end
     on_evaluation, eval_every       called with them and the present policy, likewise
+    on_checkpoint, checkpoint_every called with them every so many (null: never), and before a stop
+    stop                            asked after every training; true ends it as `TrainingStopped`
     names                           the values whose means become the curve
     """
 
@@ -35,19 +41,41 @@ class TrainingRecord:
         progress_every: int,
         on_evaluation: Evaluation | None,
         eval_every: int,
+        on_checkpoint: Callable[[int], None] | None = None,
+        checkpoint_every: int | None = None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.curve: list[CurvePoint] = []
         self._sums = dict.fromkeys(names, 0.0)
         self._n_sums = 0
         self._on_progress, self._progress_every = on_progress, progress_every
         self._on_evaluation, self._eval_every = on_evaluation, eval_every
+        self._on_checkpoint, self._checkpoint_every = on_checkpoint, checkpoint_every
+        self._stop = stop
+        self._restored = False
         self.start(0)
 
     def start(self, step: int) -> None:
-        """Count from here; a continued training starts above zero."""
+        """Count from here; a continued training starts above zero, a restored one goes on."""
+        self._next_checkpoint = step + (self._checkpoint_every or 0)
+        if self._restored:
+            return
         self._last_evaluation = self._last_progress = step
         self._next_evaluation = step + self._eval_every
         self._next_progress = step + self._progress_every
+
+    def state(self) -> dict[str, Any]:
+        """The curve, the means under way and what is due next; JSON-safe and exact."""
+        due = {name: getattr(self, name) for name in _DUE}
+        return {"curve": self.curve, "sums": self._sums, "n_sums": self._n_sums, "due": due}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state` was taken."""
+        self.curve = [CurvePoint(*point) for point in state["curve"]]
+        self._sums, self._n_sums = dict(state["sums"]), int(state["n_sums"])
+        for name in _DUE:
+            setattr(self, name, int(state["due"][name]))
+        self._restored = True
 
     def add(self, values: Mapping[str, float]) -> None:
         """Take in what one training logged."""
@@ -68,6 +96,18 @@ class TrainingRecord:
             self._next_progress, self._last_progress = step + self._progress_every, step
             if self._on_progress is not None:
                 self._on_progress(step)
+        if not last:
+            self._keep(step)
+
+    def _keep(self, step: int) -> None:
+        """Last of all, so that what is kept includes what the other listeners were told."""
+        stopping = self._stop()
+        due = self._checkpoint_every is not None and step >= self._next_checkpoint
+        if self._on_checkpoint is not None and (due or stopping):
+            self._next_checkpoint = step + (self._checkpoint_every or 0)
+            self._on_checkpoint(step)
+        if stopping:
+            raise TrainingStopped(f"stopped after {step} decisions")
 
     def _close_point(self, step: int) -> None:
         if self._n_sums:

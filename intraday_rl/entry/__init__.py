@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 
 from intraday_rl.config import compose_plan
@@ -11,20 +12,25 @@ from intraday_rl.entry.job import refuse, run_plan
 from intraday_rl.entry.shown import show, show_help
 from intraday_rl.entry.sweep import run_sweep
 from intraday_rl.errors import IntradayRLError
+from intraday_rl.interruption import Interrupted, listening
 from intraday_rl.preview import print_preview
-
-INTERRUPTED = 130  # as shells report a Ctrl-C
 
 
 def main() -> None:
-    """Run the command line and leave with 0 done, 1 a fold failed, 2 configuration, 3 data."""
+    """Run the command line and leave with 0 done, 1 a fold failed, 2 configuration, 3 data.
+
+    After a signal the status is 128 + its number, and the line that goes on is printed.
+    """
     try:
-        status = _run(sys.argv[1:])
-        sys.stdout.flush()
+        with listening():
+            status = _run(sys.argv[1:])
+            sys.stdout.flush()
     except IntradayRLError as error:
         status = refuse(error)
-    except KeyboardInterrupt:
-        status = INTERRUPTED
+    except Interrupted as interrupted:
+        status = interrupted.status
+        words = " ".join(shlex.quote(word) for word in sys.argv[1:])
+        sys.stderr.write(f"{interrupted}; the same command goes on: intraday-rl {words}\n")
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1

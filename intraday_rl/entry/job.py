@@ -8,14 +8,15 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from intraday_rl.config import reload, saved
 from intraday_rl.errors import ConfigError, IntradayRLError
+from intraday_rl.interruption import listening
 from intraday_rl.plan import Plan
-from intraday_rl.research.outcome import Context, Outcome
+from intraday_rl.research.outcome import Context, Outcome, StopEarly
 from intraday_rl.tasks import Audit, CostSurface, FinalFit, Verdict, WalkForward
 
 # A task's part -> the function that carries it out, imported only when it is asked for.
@@ -28,14 +29,20 @@ TASKS: dict[type, str] = {
 }
 
 
-def run_plan(plan: Plan, overrides: Sequence[str]) -> Outcome:
-    """Carry out one job; `overrides` are kept as its command."""
+def run_plan(
+    plan: Plan,
+    overrides: Sequence[str],
+    *,
+    stop_early: StopEarly | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Carry out one job; `overrides` are kept as its command, the rest as in `Context`."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("intraday_rl").setLevel(logging.INFO)
     module, function = TASKS[type(plan.task)].split(":")
     task = getattr(importlib.import_module(module), function)
-    with writing(plan.paths.outputs):
-        context = Context(saved(plan), command(overrides), reload)
+    with listening(), writing(plan.paths.outputs):
+        context = Context(saved(plan), command(overrides), reload, stop_early, tags or {})
         outcome: Outcome = task(plan, context)
     return outcome
 

@@ -65,6 +65,8 @@ def sweep_job(config: DictConfig) -> float:
     words: list[str] = list(hydra.overrides.task)
     try:
         plan = _with_its_share_of_cores(build(config), hydra.launcher)
+        if plan.fail_fast and _failed_before(Path(hydra.sweep.dir)):
+            return math.nan  # without a record: it has not been carried out
         _write_plan(Path(hydra.sweep.dir), hydra.job.num, plan)
         outcome = run_plan(plan, words)
     except Exception as error:  # the other jobs shall run
@@ -78,6 +80,10 @@ def sweep_job(config: DictConfig) -> float:
     }
     write_json(Path(hydra.sweep.dir) / "jobs" / f"{hydra.job.num}.json", content)
     return outcome.score
+
+
+def _failed_before(folder: Path) -> bool:
+    return any(read_json(path)["code"] for path in (folder / "jobs").glob("*.json"))
 
 
 def new_sweep_folder(outputs: Path) -> Path:

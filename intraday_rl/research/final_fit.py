@@ -11,13 +11,13 @@ from intraday_rl.identity import run_key
 from intraday_rl.loading import resolve
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, write_json
+from intraday_rl.research.all_folds import results_of
 from intraday_rl.research.fold_summary import validation_score
 from intraday_rl.research.outcome import Context, Outcome
-from intraday_rl.research.recording import Recording
+from intraday_rl.research.recording import Recording, one_at_a_time
 from intraday_rl.research.walk_forward import (
     inside,
     plan_jobs,
-    results_of,
     run_facts,
     write_start,
 )
@@ -37,23 +37,25 @@ def run(plan: Plan, context: Context) -> Outcome:
     jobs = [inside(job, folder) for job in jobs]
     facts = run_facts(plan, record, resolved, folder.key)
     write_start(folder, record, context.command, resolved, facts)
-    recording = Recording.start(plan, record, folder, facts, jobs, resolved)
+    recording = Recording.start(plan, context, folder, facts, jobs, resolved)
     window = resolved.windows[0]
-    results = results_of(plan, folder, jobs, dataset)[window.name]
-    score = validation_score(results)
-    content = {
-        "schema_version": 1,
-        **facts,
-        "verdict": "failed" if score is None else "not_tested",
-        "first_validation_score": score,
-        "folds_failed": int(score is None),
-        "window": resolved.describe()[0],
-        "seeds": {str(r["seed"]): {k: v for k, v in r.items() if k != "curve"} for r in results},
-    }
-    write_json(folder.verdict, content)
-    for result in results:
-        recording.seed(folder, window.name, result, content["verdict"])
-    recording.finish(folder, content, failed=score is None)
+    with recording.closed_whatever_happens():
+        results = results_of(plan, jobs, dataset)[window.name]
+        score = validation_score(results)
+        content = {
+            "schema_version": 1,
+            **facts,
+            "verdict": "failed" if score is None else "not_tested",
+            "first_validation_score": score,
+            "folds_failed": int(score is None),
+            "window": resolved.describe()[0],
+            "seeds": {
+                str(r["seed"]): {k: v for k, v in r.items() if k != "curve"} for r in results
+            },
+        }
+        with one_at_a_time(folder):
+            write_json(folder.verdict, content)
+            recording.finish({window.name: results}, [], content)
     _say(folder, window.name, results, score)
     return Outcome(float("nan") if score is None else score, int(score is None), folder.key)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,22 +18,35 @@ from intraday_rl.agents.bundle import PolicyState
 from intraday_rl.agents.policy import Policy
 from intraday_rl.agents.sac import Sac
 from intraday_rl.dataset import Fold, Split
+from intraday_rl.errors import ModelError
 from intraday_rl.plan import Plan
+from intraday_rl.research.candidates import Candidate, Candidates
+from intraday_rl.research.checkpoints import Checkpoints
 from intraday_rl.research.rollout import walk
 from intraday_rl.statistics.ratios import sharpe_or_zero
 from intraday_rl.trading.rewards import LogReturn, NetReturn
 from intraday_rl.trading.vector_env import TradingVectorEnv
+
+logger = logging.getLogger(__name__)
 
 # (decisions so far, decisions in all, latest validation Sharpe if just measured)
 Progress = Callable[[int, int, float | None], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """One look at the policy: decisions trained, Sharpe on the first validation half."""
+class Conduct:
+    """How a fit is carried out; none of it changes a number.
 
-    step: int
-    sharpe: float
+    progress           told how far it is
+    stop               asked often; true ends the fit with `TrainingStopped`, after a checkpoint
+    checkpoints        where they are kept, and where the fit goes on if there is one
+    checkpoint_every   decisions; null keeps one only when the fit is stopped
+    """
+
+    progress: Progress
+    stop: Callable[[], bool]
+    checkpoints: Checkpoints
+    checkpoint_every: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +55,8 @@ class Fitted:
 
     policy: Policy
     state: PolicyState
-    chosen: Checkpoint | None = None
-    checkpoints: list[Checkpoint] = field(default_factory=list)
+    chosen: Candidate | None = None
+    checkpoints: list[Candidate] = field(default_factory=list)
     curve: list[tuple[int, str, float]] = field(default_factory=list)
     updates: int = 0
 
@@ -59,11 +74,14 @@ def fold_generator(seed: int, fold: str) -> np.random.Generator:
 
 
 def fit(
-    plan: Plan, fold: Fold, generator: np.random.Generator, folder: Path, progress: Progress
+    plan: Plan, fold: Fold, generator: np.random.Generator, folder: Path, conduct: Conduct
 ) -> Fitted:
-    """Train `plan.agent` on the fold's train sessions; baselines come as they are."""
+    """Train `plan.agent` on the fold's train sessions; baselines come as they are.
+
+    A fit that was interrupted goes on from its newest checkpoint, to the same last bit.
+    """
     if isinstance(plan.agent, Sac):
-        return _fit_sac(plan, plan.agent, fold, generator, folder, progress)
+        return _fit_sac(plan, plan.agent, fold, generator, folder, conduct)
     policies: dict[type, Callable[[], Policy]] = {
         Flat: FlatPolicy,
         Hold: HoldPolicy,
@@ -78,40 +96,57 @@ def _fit_sac(
     fold: Fold,
     generator: np.random.Generator,
     folder: Path,
-    progress: Progress,
+    conduct: Conduct,
 ) -> Fitted:
     from intraday_rl.agents.sac_torch import SacLearner  # torch is for those who train
 
-    learner = SacLearner(
-        sac,
-        TradingVectorEnv(fold.problem(Split.train), sac.n_envs),
-        generator,
-        failure_folder=folder,
-        reward_scale=_reward_scale(plan, sac, fold),
-    )
+    def build() -> SacLearner:
+        return SacLearner(
+            sac,
+            TradingVectorEnv(fold.problem(Split.train), sac.n_envs),
+            deepcopy(generator),
+            failure_folder=folder,
+            reward_scale=_reward_scale(plan, sac, fold),
+        )
+
+    learner, candidates = build(), Candidates()
+    kept = conduct.checkpoints.newest()
+    if kept is not None:
+        try:
+            candidates = Candidates.read(kept)
+            learner.resume(kept)
+            logger.info("window %s: going on from %s", fold.window.name, kept)
+        except ModelError as error:
+            logger.warning("window %s: training from the start: %s", fold.window.name, error)
+            # The first may hold half of what could not be read.
+            learner, candidates = build(), Candidates()
     validation = fold.problem(Split.validation_first)
-    checkpoints: list[Checkpoint] = []
-    best: list[tuple[Checkpoint, PolicyState]] = []
 
     def look(step: int, policy: ActorPolicy) -> None:
-        checkpoint = Checkpoint(step, sharpe_or_zero(walk(validation, policy).daily_returns()))
-        checkpoints.append(checkpoint)
-        progress(step, sac.total_timesteps, checkpoint.sharpe)
-        # Strictly better only: on ties the earliest stays.
-        if not best or checkpoint.sharpe > best[0][0].sharpe:
-            best[:] = [(checkpoint, learner.state())]
+        candidate = Candidate(step, sharpe_or_zero(walk(validation, policy).daily_returns()))
+        candidates.add(candidate, learner.state)
+        conduct.progress(step, sac.total_timesteps, candidate.sharpe)
+
+    def keep(step: int) -> None:
+        try:
+            conduct.checkpoints.write(step, {**learner.snapshot(), **candidates.files()})
+        except OSError as error:  # the fit itself can still end well
+            logger.warning("window %s: no checkpoint: %s", fold.window.name, error)
 
     curve = learner.learn(
-        on_progress=lambda step: progress(step, sac.total_timesteps, None), on_evaluation=look
+        on_progress=lambda step: conduct.progress(step, sac.total_timesteps, None),
+        on_evaluation=look,
+        on_checkpoint=keep,
+        checkpoint_every=conduct.checkpoint_every,
+        stop=conduct.stop,
     )
-    chosen, state = best[0]
-    if state.actor is None:
+    if candidates.state.actor is None:
         raise TypeError("a SAC state always has an actor")
     return Fitted(
-        policy=ActorPolicy.from_arrays(state.actor),
-        state=state,
-        chosen=chosen,
-        checkpoints=checkpoints,
+        policy=ActorPolicy.from_arrays(candidates.state.actor),
+        state=candidates.state,
+        chosen=candidates.chosen,
+        checkpoints=candidates.all,
         curve=[(point.step, point.name, point.value) for point in curve],
         updates=learner.n_updates,
     )

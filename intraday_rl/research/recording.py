@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from intraday_rl.loading import Resolved
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, read_json, write_json
+from intraday_rl.research.all_folds import StoppedEarly
 from intraday_rl.research.fold_job import FoldJob
 from intraday_rl.research.fold_summary import FoldSummary, cost_settings
+from intraday_rl.research.outcome import Context
 from intraday_rl.saved_plan import SavedPlan
-from intraday_rl.tracking.tracker import Tracker, open_tracker
+from intraday_rl.tracking.tracker import FoundRun, RunStatus, Tracker, open_tracker
 from intraday_rl.trading.ledger import COSTS
 
-RUN_IDS = "mlflow.json"
+logger = logging.getLogger(__name__)
+
 TAGGED_FACTS = (
     "run_key",
     "symbol",
@@ -59,72 +67,62 @@ TEST_METRICS = (
 
 @dataclass(slots=True)
 class Recording:
-    """What has been opened in the tracking store for this job."""
+    """What this job has in the tracking store, whoever wrote it: this process or one before it.
+
+    The store itself says what is there: a run is found by its keys in the tags and continued, so
+    that a job which was killed at any moment has each of its runs once.
+    """
 
     tracker: Tracker
     log_models: bool
-    tags: dict[str, str]
     parent: str
-    ids: Path
+    folder: RunFolder
     children: dict[str, str] = field(default_factory=dict)  # "<window>/seed=<n>" -> run id
-    closed: list[str] = field(default_factory=list)  # children whose numbers are already there
 
     @classmethod
     def start(
         cls,
         plan: Plan,
-        record: SavedPlan,
+        context: Context,
         folder: RunFolder,
         facts: dict[str, Any],
         jobs: list[FoldJob],
         resolved: Resolved,
     ) -> Recording:
         """Open, or continue, the parent and a child for every fold and seed."""
+        record = context.record
         tracker = open_tracker(plan.tracking, Path(plan.paths.outputs))
-        tags = {"kind": "parent", **run_tags(plan, record, facts)}
-        known = {} if plan.force else _known_ids(folder)
-        children: dict[str, str] = known.get("children", {})
-        parent: str = known.get("parent", "")
-        if parent:
-            tracker.resume(parent)
-        else:
-            name = (
-                f"{plan.symbol} {record.kinds['agent']} {record.kinds['reward']} {folder.key[:8]}"
-            )
-            parent = tracker.start_run(name, tags, run_params(record))
-            _log_data(tracker, parent, resolved, facts)
-        log_models = getattr(plan.tracking, "log_models", False)
-        recording = cls(
-            tracker, log_models, tags, parent, folder.path / RUN_IDS, {}, known.get("closed", [])
-        )
-        for job in jobs:
-            place = f"{job.window.name}/seed={job.seed}"
-            child = children.get(place, "")
-            if not child:
-                child = tracker.start_run(
+        tags = {"kind": "parent", **run_tags(plan, record, facts), **context.tags}
+        with one_at_a_time(folder):
+            parent = _continued(tracker, folder.key, anew=plan.force)
+            if not parent:
+                kinds = record.kinds
+                name = f"{plan.symbol} {kinds['agent']} {kinds['reward']} {folder.key[:8]}"
+                parent = tracker.start_run(name, tags, run_params(record))
+                _log_data(tracker, parent, resolved, facts)
+            recording = cls(tracker, getattr(plan.tracking, "log_models", False), parent, folder)
+            known = {run.tags.get("fold_key"): run for run in recording._runs_of_children()}
+            for job in jobs:
+                place = f"{job.window.name}/seed={job.seed}"
+                if job.key in known:
+                    recording.children[place] = known[job.key].run_id
+                    continue
+                own = {"window": job.window.name, "seed": job.seed}
+                recording.children[place] = tracker.start_run(
                     f"{job.window.name} seed {job.seed}",
-                    {**tags, "kind": "fold", "window": job.window.name, "seed": job.seed,
-                     "fold_key": job.key},
-                    {**run_params(record), "window": job.window.name, "seed": job.seed},
+                    {**tags, "kind": "fold", **own, "fold_key": job.key},
+                    {**run_params(record), **own},
                     parent_id=parent,
-                )  # fmt: skip
-            recording.children[place] = child
-        recording._remember()
+                )
+            recording._resume_unfinished()
+            if parent:
+                write_json(folder.mlflow, {"parent": parent, "children": recording.children})
         return recording
 
-    def fold(self, folder: RunFolder, summary: FoldSummary, results: list[dict[str, Any]]) -> None:
-        """Everything of a fold: a child per seed, the fold's own numbers on the parent."""
-        for result in results:
-            self.seed(folder, summary.window.name, result, summary.verdict.value)
-        self.tracker.log_metrics(self.parent, _fold_metrics(summary))
-
-    def seed(self, folder: RunFolder, window: str, result: dict[str, Any], verdict: str) -> None:
-        """One child: curves, metrics, files, model; then it is closed."""
-        place = f"{window}/seed={result['seed']}"
-        if place in self.closed:
-            return  # a curve logged twice would show twice
-        child = self.children[place]
-        fold_folder = folder.fold(window)
+    def _seed(self, window: str, result: dict[str, Any], verdict: str) -> None:
+        """One child: curves, metrics, files, model; then it is closed. Once, however often."""
+        child = self.children[f"{window}/seed={result['seed']}"]
+        fold_folder = self.folder.fold(window)
         seed_folder = fold_folder.seed(result["seed"])
         if result["status"] != "finished":
             self.tracker.set_tags(child, {"verdict": "failed", "error": result["error"]})
@@ -132,7 +130,10 @@ class Recording:
                 self.tracker.log_artifact(child, seed_folder.error)
             self.tracker.finish(child, "FAILED")
             return
-        self._numbers(child, result, verdict)
+        self._numbers(child, result, verdict, written_ms=_written_ms(seed_folder.result))
+        if seed_folder.reused_from.is_file():
+            origin = read_json(seed_folder.reused_from)["run_key"]
+            self.tracker.set_tags(child, {"reused_from": origin})
         for path in (fold_folder.window, seed_folder.ledger, seed_folder.evaluation_log):
             if path.is_file():
                 self.tracker.log_artifact(child, path)
@@ -142,18 +143,37 @@ class Recording:
             schema = json.loads((seed_folder.bundle / "schema.json").read_text("utf-8"))
             self.tracker.log_model(child, seed_folder.bundle, schema["observation_names"])
         self.tracker.finish(child)
-        self.closed.append(place)
-        self._remember()
 
-    def finish(self, folder: RunFolder, verdict: dict[str, Any], failed: bool) -> None:
+    def finish(
+        self,
+        results: Mapping[str, list[dict[str, Any]]],
+        folds: Sequence[FoldSummary],
+        verdict: dict[str, Any],
+    ) -> None:
+        """Write what is not there yet, children first; the folder's files must be complete."""
+        finished = {run.run_id for run in self._runs_of_children() if run.status == "FINISHED"}
+        of_window = {fold.window.name: fold.verdict.value for fold in folds}
+        for window, of_seeds in results.items():
+            for result in of_seeds:
+                if self.children[f"{window}/seed={result['seed']}"] not in finished:
+                    self._seed(window, result, of_window.get(window, verdict["verdict"]))
+        self._finish_parent(folds, verdict)
+
+    def _finish_parent(self, folds: Sequence[FoldSummary], verdict: dict[str, Any]) -> None:
         """Close the parent with the stitched result, the report and the plan."""
-        tracker, parent = self.tracker, self.parent
+        tracker, parent, folder = self.tracker, self.parent, self.folder
+        metrics: dict[str, float | None] = {
+            "validation/first_score": verdict["first_validation_score"]
+        }
+        for fold in folds:
+            metrics |= _fold_metrics(fold)
         if "as_traded" in verdict:
-            metrics = {f"test/{k}": verdict["as_traded"].get(k) for k in TEST_METRICS}
+            metrics |= {f"test/{k}": verdict["as_traded"].get(k) for k in TEST_METRICS}
             metrics["test/hold_sharpe"] = verdict["hold"]["sharpe"]
             metrics["test/against_hold_daily_low"] = verdict["against_hold_daily"]["low"]
-            tracker.log_metrics(parent, metrics)
-        tracker.log_metrics(parent, {"validation/first_score": verdict["first_validation_score"]})
+        results = folder.path.glob("folds/*/seed=*/result.json")
+        latest = max((_written_ms(path) for path in results), default=None)
+        tracker.log_metrics(parent, metrics, written_ms=latest)
         tracker.set_tags(parent, {"verdict": verdict["verdict"]})
         files = (folder.plan, folder.command, folder.data, folder.verdict, folder.report)
         for path in (*files, folder.stitched_ledger):
@@ -161,32 +181,79 @@ class Recording:
                 tracker.log_artifact(parent, path)
         for plot in sorted(folder.path.glob("folds/*/*.png")):
             tracker.log_artifact(parent, plot, f"plots/{plot.parent.name}")
-        tracker.finish(parent, "FAILED" if failed else "FINISHED")
+        tracker.finish(parent, "FAILED" if verdict["folds_failed"] else "FINISHED")
 
-    def _remember(self) -> None:
-        if self.parent:
-            content = {"parent": self.parent, "children": self.children, "closed": self.closed}
-            write_json(self.ids, content)
+    @contextmanager
+    def closed_whatever_happens(self) -> Iterator[None]:
+        """Around everything after `start`: no run is left RUNNING by a process that ends itself."""
+        try:
+            yield
+        except BaseException as error:
+            try:
+                self._close(error)
+            except Exception as second:  # such as the full disk that ended the job
+                logger.warning("MLflow runs of %s stay open: %s", self.folder.key, second)
+            raise
+
+    def _close(self, error: BaseException) -> None:
+        expected = isinstance(error, KeyboardInterrupt | StoppedEarly)
+        status: RunStatus = "KILLED" if expected else "FAILED"
+        open_children = [run.run_id for run in self._runs_of_children() if run.status == "RUNNING"]
+        for run_id in (*open_children, self.parent):
+            if isinstance(error, StoppedEarly):
+                self.tracker.set_tags(run_id, {"verdict": "stopped_early"})
+            self.tracker.finish(run_id, status)
 
     def ui_command(self) -> str:
         """How to look at the runs."""
         return self.tracker.ui_command()
 
-    def _numbers(self, child: str, result: dict[str, Any], verdict: str) -> None:
+    def _runs_of_children(self) -> list[FoundRun]:
+        return self.tracker.find_runs({"mlflow.parentRunId": self.parent}) if self.parent else []
+
+    def _resume_unfinished(self) -> None:
+        for run in self._runs_of_children():
+            if run.status not in ("FINISHED", "RUNNING"):
+                self.tracker.resume(run.run_id)
+
+    def _numbers(self, child: str, result: dict[str, Any], verdict: str, written_ms: int) -> None:
         tracker = self.tracker
         for name in ("actor_loss", "critic_loss", "ent_coef"):
             points = [(step, value) for step, curve, value in result["curve"] if curve == name]
-            tracker.log_curve(child, f"train/{name}", points)
+            tracker.log_curve(child, f"train/{name}", points, written_ms=written_ms)
         looks = [(look["step"], look["sharpe"]) for look in result["checkpoints"]]
-        tracker.log_curve(child, "validation/first_half_sharpe", looks)
+        tracker.log_curve(child, "validation/first_half_sharpe", looks, written_ms=written_ms)
         metrics: dict[str, float | None] = {"validation/score": result["validation_score"]}
         if result["abstention"]:
             metrics["validation/t_value"] = result["abstention"]["t_value"]
         if "test" in result:
             metrics |= test_metrics(result["test"])
-        tracker.log_metrics(child, metrics)
+        tracker.log_metrics(child, metrics, written_ms=written_ms)
         tags = {"verdict": verdict, "abstained": result["abstained"]}
         tracker.set_tags(child, tags)
+
+
+def one_at_a_time(folder: RunFolder) -> FileLock:
+    """Hold it while writing what belongs to the job as a whole: shells may run the same job."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder.lock)
+
+
+def _continued(tracker: Tracker, key: str, *, anew: bool) -> str:
+    """The parent of an earlier start of this job; what else was left open is closed."""
+    found = tracker.find_runs({"run_key": key, "kind": "parent"})
+    kept = "" if anew or not found else found[0].run_id
+    for run in found:
+        if run.run_id != kept and run.status == "RUNNING":
+            tracker.finish(run.run_id, "KILLED")
+    if kept and found[0].status not in ("RUNNING", "FINISHED"):
+        tracker.resume(kept)
+    return kept
+
+
+def _written_ms(result: Path) -> int:
+    """When the result was written: the time of its numbers, however often they are recorded."""
+    return result.stat().st_mtime_ns // 1_000_000
 
 
 def run_params(record: SavedPlan) -> dict[str, Any]:
@@ -251,8 +318,3 @@ def _log_data(tracker: Tracker, run: str, resolved: Resolved, facts: dict[str, A
         schema={str(name): str(dtype) for name, dtype in frame.dtypes.items()},
         profile={"bars": len(frame), "sessions": len(market.symbol.session_index())},
     )
-
-
-def _known_ids(folder: RunFolder) -> dict[str, Any]:
-    path = folder.path / RUN_IDS
-    return read_json(path) if path.is_file() else {}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import shutil
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,17 +16,17 @@ from intraday_rl.identity import code_hash, decisive, fold_key, run_key
 from intraday_rl.loading import Resolved, resolve
 from intraday_rl.market.windows import Window
 from intraday_rl.plan import Plan
-from intraday_rl.records import RunFolder, git_revision, write_json, write_text
-from intraday_rl.research.console import Progress, print_result
-from intraday_rl.research.fold_job import FoldJob, read_result
+from intraday_rl.records import RunFolder, WorkFolder, git_revision, write_json, write_text
+from intraday_rl.research.all_folds import StoppedEarly, results_of
+from intraday_rl.research.console import print_result
+from intraday_rl.research.fold_job import FoldJob
 from intraday_rl.research.fold_summary import FoldSummary, summarise_fold
 from intraday_rl.research.looks import lockbox_of, looks_at, planned_look, world_and_trial
 from intraday_rl.research.outcome import Context, Outcome
 from intraday_rl.research.plots import write_fold_plots
-from intraday_rl.research.recording import Recording
+from intraday_rl.research.recording import Recording, one_at_a_time
 from intraday_rl.research.report import write_report
 from intraday_rl.research.stitched import run_verdict, write_stitched_ledger
-from intraday_rl.research.workers import run_jobs
 from intraday_rl.saved_plan import SavedPlan
 from intraday_rl.trading.ledger import read_ledger, write_ledger
 
@@ -48,15 +46,20 @@ def run(plan: Plan, context: Context) -> Outcome:
     facts = run_facts(plan, record, resolved, folder.key)
     write_start(folder, record, context.command, resolved, facts)
 
-    recording = Recording.start(plan, record, folder, facts, jobs, resolved)
-    results = results_of(plan, folder, jobs, dataset)
-    folds = _summaries(plan, resolved, dataset, folder, results, facts, recording)
-    write_stitched_ledger(folder, dataset, folds, plan.seeds)
-    verdict = run_verdict(folds, facts)
-    verdict["test_window_looks"] = looks_at(plan, resolved)
-    write_json(folder.verdict, verdict)
-    write_report(folder, record, folds, verdict)
-    recording.finish(folder, verdict, failed=verdict["folds_failed"] > 0)
+    recording = Recording.start(plan, context, folder, facts, jobs, resolved)
+    try:
+        with recording.closed_whatever_happens():
+            results = results_of(plan, jobs, dataset, context.stop_early)
+            with one_at_a_time(folder):
+                folds = _summaries(plan, resolved, dataset, folder, results, facts)
+                write_stitched_ledger(folder, dataset, folds, plan.seeds)
+                verdict = run_verdict(folds, facts)
+                verdict["test_window_looks"] = looks_at(plan, resolved)
+                write_json(folder.verdict, verdict)
+                write_report(folder, record, folds, verdict)
+                recording.finish(results, folds, verdict)
+    except StoppedEarly:
+        return Outcome(math.nan, 0, folder.key, stopped_early=True)
     print_result(folder, folds, verdict, recording.ui_command())
     score = verdict["first_validation_score"]
     return Outcome(
@@ -87,6 +90,8 @@ def plan_jobs(plan: Plan, record: SavedPlan, resolved: Resolved) -> list[FoldJob
                     fingerprint=fingerprints[0],
                     code=code_hash(),
                     git=revision,
+                    work=WorkFolder.of(plan.paths.outputs, key),
+                    redo=plan.force,
                     look=planned_look(plan, record, resolved, window, seed, key),
                 )
             )
@@ -147,32 +152,6 @@ def write_start(
     write_json(folder.data, {**facts, "windows_resolved": resolved.describe()})
 
 
-def results_of(
-    plan: Plan, folder: RunFolder, jobs: list[FoldJob], dataset: Dataset
-) -> dict[str, list[dict[str, Any]]]:
-    """Result of every job by window, in the order of the seeds; finished ones are read back."""
-    found: dict[tuple[str, int], dict[str, Any]] = {}
-    if not plan.force:
-        for job in jobs:
-            known = read_result(folder.fold(job.window.name).seed(job.seed), job.key)
-            if known is not None:
-                found[job.window.name, job.seed] = known
-                logger.info("window %s seed %d: finished before", job.window.name, job.seed)
-    open_jobs = [job for job in jobs if (job.window.name, job.seed) not in found]
-    for job in open_jobs:
-        shutil.rmtree(job.folder, ignore_errors=True)
-    if open_jobs:
-        workers = plan.parallel.resolved(len(open_jobs))
-        with Progress(open_jobs) as progress:
-            for result in run_jobs(plan, open_jobs, dataset, workers, progress.report):
-                found[result["window"], result["seed"]] = result
-                progress.finished(result)
-    by_window: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for job in jobs:
-        by_window[job.window.name].append(found[job.window.name, job.seed])
-    return by_window
-
-
 def _summaries(
     plan: Plan,
     resolved: Resolved,
@@ -180,7 +159,6 @@ def _summaries(
     folder: RunFolder,
     results: dict[str, list[dict[str, Any]]],
     facts: dict[str, Any],
-    recording: Recording,
 ) -> list[FoldSummary]:
     folds = []
     for window in resolved.windows:
@@ -193,7 +171,6 @@ def _summaries(
         )
         write_json(fold_folder.window, summary.content)
         write_fold_plots(fold_folder.path, summary, done)
-        recording.fold(folder, summary, results[window.name])
         folds.append(summary)
     return folds
 

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import queue
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for_end
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from intraday_rl.dataset import Dataset, open_dataset
+from intraday_rl.interruption import leave_signals_to_the_parent
 from intraday_rl.plan import Plan
 from intraday_rl.research.fit import is_learned
-from intraday_rl.research.fold_job import FoldJob, run_fold_job
+from intraday_rl.research.fold_job import FoldJob
+from intraday_rl.research.fold_work import run_fold_job, unfinished
 
 logger = logging.getLogger(__name__)
 
 # (window, seed, decisions so far, decisions in all, validation Sharpe if just measured)
 Report = Callable[[str, int, int, int, float | None], None]
+Stop = Callable[[], bool]
+NEWS_SECONDS = 0.2  # between two looks at what the workers say
 
 
 class _Worker:
@@ -28,60 +35,85 @@ class _Worker:
 
     dataset: Dataset
     messages: Any
+    stop: Any
 
 
 def run_jobs(
-    plan: Plan, jobs: Sequence[FoldJob], dataset: Dataset, workers: int, report: Report
+    plan: Plan,
+    jobs: Sequence[FoldJob],
+    dataset: Dataset,
+    workers: int,
+    report: Report,
+    stop: Stop,
+    *,
+    wait_for_others: bool,
 ) -> Iterator[dict[str, Any]]:
-    """Results as they finish; a dead worker fails its fold, and the folds not yet begun.
+    """Results as they finish (`run_fold_job`); once `stop` is true, the rest are `stopped`.
 
     One numerical thread a process: the processes share the cores, and the order of a sum must
-    not depend on how many there are.
+    not depend on how many there are. If a worker dies, its folds and those not yet begun go on
+    from their checkpoints, one at a time, so that a fold which kills its process fails alone.
     """
     if workers == 1 or not is_learned(plan):  # starting a process would only cost time
         for job in jobs:
-            yield run_fold_job(job, dataset, _reporter(job, report))
+            if stop():
+                yield unfinished(job, "stopped", "not begun")
+            else:
+                yield run_fold_job(job, dataset, _reporter(job, report), stop, wait=wait_for_others)
         return
-    context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager:
-        messages = manager.Queue()
-        with ProcessPoolExecutor(
-            max_workers=workers,
-            mp_context=context,
-            initializer=_start_worker,
-            initargs=(plan, messages, logging.getLogger("intraday_rl").level),
-        ) as pool:
-            futures = {pool.submit(_work, job): job for job in jobs}
-            yield from _collect(futures, messages, report)
+    died: list[FoldJob] = []
+    yield from _in_pool(plan, jobs, workers, report, stop, wait_for_others, died)
+    if died:
+        logger.warning("a worker process died: %d fits go on, one at a time", len(died))
+    for job in died:
+        again: list[FoldJob] = []
+        yield from _in_pool(plan, [job], 1, report, stop, wait_for_others, again)
+        if again:
+            why = "its worker process died twice; is memory short?"
+            yield unfinished(job, "failed", why)
 
 
-def _collect(
-    futures: dict[Future[dict[str, Any]], FoldJob], messages: Any, report: Report
+def _in_pool(
+    plan: Plan,
+    jobs: Sequence[FoldJob],
+    workers: int,
+    report: Report,
+    stop: Stop,
+    wait_for_others: bool,
+    died: list[FoldJob],
 ) -> Iterator[dict[str, Any]]:
-    pending = set(futures)
-    while pending:
-        _drain(messages, report)
+    """Results of the jobs in fresh processes; those whose process died are added to `died`."""
+    context = multiprocessing.get_context("spawn")
+    messages, stopping = context.Queue(), context.Event()
+    level = logging.getLogger("intraday_rl").level
+    with ProcessPoolExecutor(
+        max_workers=workers,
+        mp_context=context,
+        initializer=_start_worker,
+        initargs=(plan, messages, stopping, level),
+    ) as pool:
+        futures = {pool.submit(_work, job, wait_for_others): job for job in jobs}
+        pending = set(futures)
         try:
-            finished = set()
-            for future in as_completed(pending, timeout=0.2):
-                finished.add(future)
-                break
-        except TimeoutError:
-            continue
-        for future in finished:
-            pending.discard(future)
-            _drain(messages, report)
-            job = futures[future]
-            try:
-                yield future.result()
-            except BrokenProcessPool as error:
-                yield {
-                    "key": job.key,
-                    "status": "failed",
-                    "window": job.window.name,
-                    "seed": job.seed,
-                    "error": f"a worker process died ({error}); run the same command again",
-                }
+            while pending:
+                if stop():
+                    stopping.set()
+                done, pending = wait(pending, NEWS_SECONDS, FIRST_COMPLETED)
+                _drain(messages, report)
+                for future in done:
+                    yield from _result(future, futures[future], died)
+        except BaseException:
+            stopping.set()  # whoever reads the results has given up; so shall the workers
+            raise
+
+
+def _result(
+    future: Future[dict[str, Any]], job: FoldJob, died: list[FoldJob]
+) -> Iterator[dict[str, Any]]:
+    try:
+        yield future.result()
+    except BrokenProcessPool:
+        died.append(job)
 
 
 def _drain(messages: Any, report: Report) -> None:
@@ -92,19 +124,33 @@ def _drain(messages: Any, report: Report) -> None:
             return
 
 
-def _start_worker(plan: Plan, messages: Any, level: int) -> None:
+def _start_worker(plan: Plan, messages: Any, stopping: Any, level: int) -> None:
+    leave_signals_to_the_parent()
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     threadpool_limits(1)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("intraday_rl").setLevel(level)
+    messages.cancel_join_thread()  # news that nobody reads must not keep the process
     _Worker.dataset = open_dataset(plan)
-    _Worker.messages = messages
+    _Worker.messages, _Worker.stop = messages, stopping
 
 
-def _work(job: FoldJob) -> dict[str, Any]:
+def _end_with_the_parent() -> None:
+    """A worker whose parent was killed would train on for nobody, and hold its leases."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait_for_end([parent.sentinel])
+    os._exit(1)
+
+
+def _work(job: FoldJob, wait_for_others: bool) -> dict[str, Any]:
     def send(window: str, seed: int, done: int, total: int, score: float | None) -> None:
         _Worker.messages.put((window, seed, done, total, score))
 
-    return run_fold_job(job, _Worker.dataset, _reporter(job, send))
+    stop = _Worker.stop.is_set
+    if stop():
+        return unfinished(job, "stopped", "not begun")
+    return run_fold_job(job, _Worker.dataset, _reporter(job, send), stop, wait=wait_for_others)
 
 
 def _reporter(job: FoldJob, report: Report) -> Callable[[int, int, float | None], None]:

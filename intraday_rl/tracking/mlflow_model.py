@@ -66,9 +66,14 @@ def store_model(
     """
     if not bundle_folder.is_dir():
         raise ModelError(f"{bundle_folder}: not a bundle folder, so no model can be logged")
-    from mlflow.entities import LoggedModelOutput
+    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
     run = patiently(client.get_run, run_id)
+    for output in run.outputs.model_outputs if run.outputs else ():
+        earlier = patiently(client.get_logged_model, output.model_id)
+        if earlier.status == LoggedModelStatus.READY:  # by a process that was killed right after
+            return f"models:/{earlier.model_id}"
+        patiently(client.finalize_logged_model, earlier.model_id, "FAILED")
     logged = patiently(
         client.create_logged_model,
         experiment_id,

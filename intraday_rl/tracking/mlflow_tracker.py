@@ -14,7 +14,7 @@ from typing import TypeVar
 from intraday_rl.tracking.mlflow_model import store_model
 from intraday_rl.tracking.mlflow_store import open_store, patiently
 from intraday_rl.tracking.parts import MlflowTracking, without_password
-from intraday_rl.tracking.tracker import Curve, RunStatus
+from intraday_rl.tracking.tracker import Curve, FoundRun, RunStatus
 from intraday_rl.tracking.values import cut, flatten, plain
 
 Item = TypeVar("Item")
@@ -25,6 +25,7 @@ METRICS_PER_BATCH = 1000
 LONGEST_PARAM_VALUE = 6000
 LONGEST_TAG_VALUE = 8000
 LONGEST_DIGEST = 36
+MOST_RUNS_FOUND = 5_000  # folds and seeds of one job; MLflow gives at most 50,000 at once
 
 
 class MlflowTracker:
@@ -76,17 +77,28 @@ class MlflowTracker:
             entities = [RunTag(key, text) for key, text in batch]
             patiently(self._client.log_batch, run_id, tags=entities)
 
-    def log_metrics(self, run_id: str, metrics: Mapping[str, float | None], step: int = 0) -> None:
-        """Record one value per name.
+    def log_metrics(
+        self,
+        run_id: str,
+        metrics: Mapping[str, float | None],
+        step: int = 0,
+        *,
+        written_ms: int | None = None,
+    ) -> None:
+        """Record one value per name; with the same `written_ms`, once however often.
 
         None, NaN and infinities are left out: MLflow stores infinities as the largest double and
         its JSON cannot carry NaN, so a chart or a sort would show a number nobody computed.
         """
-        self._log_points(run_id, ((name, step, value) for name, value in metrics.items()))
+        self._log_points(
+            run_id, ((name, step, value) for name, value in metrics.items()), written_ms
+        )
 
-    def log_curve(self, run_id: str, name: str, points: Curve) -> None:
+    def log_curve(
+        self, run_id: str, name: str, points: Curve, *, written_ms: int | None = None
+    ) -> None:
         """Record (step, value) points of one metric, a thousand per write."""
-        self._log_points(run_id, ((name, step, value) for step, value in points))
+        self._log_points(run_id, ((name, step, value) for step, value in points), written_ms)
 
     def log_artifact(self, run_id: str, path: Path, folder: str | None = None) -> None:
         """Copy one file into the run's artifacts."""
@@ -138,17 +150,17 @@ class MlflowTracker:
             return ""
         return store_model(self._client, self._experiment_id, run_id, bundle_folder, columns, name)
 
-    def find_run(self, tags: Mapping[str, object]) -> str | None:
-        """The id of the newest run of the experiment that carries all these tags."""
+    def find_runs(self, tags: Mapping[str, object]) -> list[FoundRun]:
+        """The runs of the experiment that carry all these tags, the newest first."""
         conditions = [f"tags.`{key}` = {_quoted(text)}" for key, text in _tag_texts(tags).items()]
         found = patiently(
             self._client.search_runs,
             [self._experiment_id],
             " and ".join(conditions),
-            max_results=1,
+            max_results=MOST_RUNS_FOUND,
             order_by=["attributes.start_time DESC"],
         )
-        return str(found[0].info.run_id) if found else None
+        return [FoundRun(run.info.run_id, run.info.status, run.data.tags) for run in found]
 
     def ui_command(self) -> str:
         """The command that opens the UI on a database; a server's own address. No passwords."""
@@ -157,13 +169,18 @@ class MlflowTracker:
             return uri
         return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
 
-    def _log_points(self, run_id: str, points: Iterable[tuple[str, int, float | None]]) -> None:
+    def _log_points(
+        self,
+        run_id: str,
+        points: Iterable[tuple[str, int, float | None]],
+        written_ms: int | None,
+    ) -> None:
         from mlflow.entities import Metric
 
-        # MLflow wants the time of writing with each value; nothing is computed from it
-        written_ms = time.time_ns() // 1_000_000
+        # Part of what makes a point the same one in MLflow's tables; nothing is computed from it.
+        written = time.time_ns() // 1_000_000 if written_ms is None else written_ms
         finite = (
-            Metric(name, float(value), written_ms, int(step))
+            Metric(name, float(value), written, int(step))
             for name, step, value in points
             if value is not None and math.isfinite(value)
         )

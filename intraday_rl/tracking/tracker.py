@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -10,6 +11,15 @@ from intraday_rl.tracking.parts import MlflowTracking, NoTracking
 
 RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 Curve = Sequence[tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRun:
+    """A run as the store knows it; `status` also may be RUNNING."""
+
+    run_id: str
+    status: str
+    tags: Mapping[str, str]
 
 
 class Tracker(Protocol):
@@ -41,11 +51,23 @@ class Tracker(Protocol):
         """Add or replace tags."""
         ...
 
-    def log_metrics(self, run_id: str, metrics: Mapping[str, float | None], step: int = 0) -> None:
-        """Record one value per name; None, NaN and infinities are left out."""
+    def log_metrics(
+        self,
+        run_id: str,
+        metrics: Mapping[str, float | None],
+        step: int = 0,
+        *,
+        written_ms: int | None = None,
+    ) -> None:
+        """Record one value per name; None, NaN and infinities are left out.
+
+        Written again with the same `written_ms` (null = now) it stays one value.
+        """
         ...
 
-    def log_curve(self, run_id: str, name: str, points: Curve) -> None:
+    def log_curve(
+        self, run_id: str, name: str, points: Curve, *, written_ms: int | None = None
+    ) -> None:
         """Record (step, value) points of one metric; values that are not finite are left out."""
         ...
 
@@ -80,8 +102,8 @@ class Tracker(Protocol):
         """Store a bundle as an MLflow model of the run; its URI, or "" when none is stored."""
         ...
 
-    def find_run(self, tags: Mapping[str, object]) -> str | None:
-        """The id of the newest run that carries all these tags."""
+    def find_runs(self, tags: Mapping[str, object]) -> list[FoundRun]:
+        """The runs that carry all these tags, the newest first."""
         ...
 
     def ui_command(self) -> str:
@@ -110,10 +132,19 @@ class NullTracker:
     def set_tags(self, run_id: str, tags: Mapping[str, object]) -> None:
         return None
 
-    def log_metrics(self, run_id: str, metrics: Mapping[str, float | None], step: int = 0) -> None:
+    def log_metrics(
+        self,
+        run_id: str,
+        metrics: Mapping[str, float | None],
+        step: int = 0,
+        *,
+        written_ms: int | None = None,
+    ) -> None:
         return None
 
-    def log_curve(self, run_id: str, name: str, points: Curve) -> None:
+    def log_curve(
+        self, run_id: str, name: str, points: Curve, *, written_ms: int | None = None
+    ) -> None:
         return None
 
     def log_artifact(self, run_id: str, path: Path, folder: str | None = None) -> None:
@@ -142,8 +173,8 @@ class NullTracker:
     ) -> str:
         return ""
 
-    def find_run(self, tags: Mapping[str, object]) -> str | None:
-        return None
+    def find_runs(self, tags: Mapping[str, object]) -> list[FoundRun]:
+        return []
 
     def ui_command(self) -> str:
         return ""

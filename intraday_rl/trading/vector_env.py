@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -82,6 +83,16 @@ class TradingVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArr
     def ledger_entries(self) -> NDArray[np.void]:
         """(num_envs, 2) `ENTRY` of the last step: decision, and exit where `row` is not −1."""
         return self.accounts.entries
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Where every account stands, its random state included."""
+        return {"records": self.accounts.records, "entries": self.accounts.entries}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Stand where `state` was taken; in the same problem every later step is the same."""
+        self.accounts.records[:] = state["records"]
+        self.accounts.entries[:] = state["entries"]
+        self._started = True
 
     def _begin_next(
         self, observations: NDArray[np.float32], terminated: NDArray[np.bool_]

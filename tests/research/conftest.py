@@ -51,6 +51,12 @@ def job(tmp_path: Path) -> Job:
     return lambda *overrides: run_job(tmp_path / "outputs", *overrides)
 
 
+@pytest.fixture(scope="session")
+def job_in() -> Callable[..., tuple[Outcome, RunFolder]]:
+    """`run_job`, for fixtures that choose their folder themselves."""
+    return run_job
+
+
 @pytest.fixture(scope="package")
 def held(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, RunFolder]:
     """A finished job of the agent that holds."""

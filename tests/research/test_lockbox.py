@@ -15,7 +15,7 @@ import pytest
 from intraday_rl.config import compose_plan, reload, saved
 from intraday_rl.errors import ConfigError
 from intraday_rl.records import RunFolder, read_json
-from intraday_rl.research import fold_job, walk_forward
+from intraday_rl.research import fold_result, walk_forward
 from intraday_rl.research.lockbox import FILE, Lockbox, Look
 from intraday_rl.research.outcome import Context, Outcome
 
@@ -160,7 +160,7 @@ def test_a_look_is_on_record_before_the_test_is_read(run, real, tmp_path, monkey
             assert connection.execute("SELECT COUNT(*) FROM looks").fetchone() == (1,)
         raise OSError("the machine went down while the test was read")
 
-    monkeypatch.setattr(fold_job, "_test", crash)
+    monkeypatch.setattr(fold_result, "_test", crash)
     outcome, folder = run(*real, *LEARNED)
     assert outcome.code == 1
     assert "went down" in next(folder.path.rglob("error.txt")).read_text("utf-8")
@@ -171,7 +171,7 @@ def test_a_fold_that_dies_in_training_has_looked_at_nothing(run, real, monkeypat
     def die(*_: object) -> None:
         raise RuntimeError("no convergence")
 
-    monkeypatch.setattr(fold_job, "fit", die)
+    monkeypatch.setattr(fold_result, "fit", die)
     outcome, folder = run(*real, *LEARNED)
     assert outcome.code == 1
     assert looks_of(folder) == (0, 0)

@@ -10,7 +10,7 @@ from intraday_rl.config import compose_plan
 from intraday_rl.dataset import open_dataset
 from intraday_rl.errors import DataError
 from intraday_rl.records import read_json
-from intraday_rl.research import fold_job, workers
+from intraday_rl.research import fold_work, workers
 from intraday_rl.research.evaluation import NEW_YORK
 from intraday_rl.trading.ledger import read_ledger
 
@@ -100,14 +100,14 @@ def test_force_does_it_all_again_with_the_same_result(job):
 
 
 def test_a_fold_that_fails_is_failed_never_zeros_and_the_others_go_on(job, monkeypatch):
-    real = fold_job._run
+    real = fold_work.fold_result
 
     def fail_first(one, *rest):
         if one.window.name.startswith("2021-07"):
             raise DataError("planted failure")
         return real(one, *rest)
 
-    monkeypatch.setattr(fold_job, "_run", fail_first)
+    monkeypatch.setattr(fold_work, "fold_result", fail_first)
     outcome, folder = job("agent=hold")
     assert outcome.code == 1
     assert np.isnan(outcome.score)
@@ -117,7 +117,7 @@ def test_a_fold_that_fails_is_failed_never_zeros_and_the_others_go_on(job, monke
     failed = next(folder.path.glob("folds/2021-07*/seed=0/error.txt"))
     assert "planted failure" in failed.read_text()
     assert read_json(folder.verdict)["verdict"] == "failed"
-    monkeypatch.setattr(fold_job, "_run", real)
+    monkeypatch.setattr(fold_work, "fold_result", real)
     outcome, again = job("agent=hold")
     assert outcome.code == 0
     assert again.path == folder.path

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from intraday_rl.entry import main
-from intraday_rl.research import fold_job
+from intraday_rl.research import fold_result
 from intraday_rl.statistics.verdict import Verdict
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -84,9 +84,9 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             raise RuntimeError("the fit broke")
         return healthy(plan, fold, *others)
 
-    healthy = fold_job.fit
+    healthy = fold_result.fit
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fold_job, "fit", broken)
+        patch.setattr(fold_result, "fit", broken)
         yield run(tmp_path_factory.mktemp("failed"), "agent=hold", "gates.min_sharpe=0")
 
 

@@ -155,9 +155,10 @@ def test_the_data_set_is_an_input_of_the_run(tracker: Tracker, client: MlflowCli
 def test_a_run_is_found_again_by_its_tags(tracker: Tracker) -> None:
     older = tracker.start_run("older", {"fold_key": "k1", "note": "it's"}, {})
     newer = tracker.start_run("newer", {"fold_key": "k1", "seed": 1}, {})
-    assert tracker.find_run({"fold_key": "k1"}) == newer
-    assert tracker.find_run({"fold_key": "k1", "note": "it's"}) == older
-    assert tracker.find_run({"fold_key": "k1", "seed": 2}) is None
+    assert [run.run_id for run in tracker.find_runs({"fold_key": "k1"})] == [newer, older]
+    (found,) = tracker.find_runs({"fold_key": "k1", "note": "it's"})
+    assert (found.run_id, found.status) == (older, "RUNNING")
+    assert tracker.find_runs({"fold_key": "k1", "seed": 2}) == []
 
 
 def test_the_ui_command_names_the_database_as_one_shell_word(tracker: Tracker, store: Path) -> None:

@@ -109,7 +109,7 @@ def test_no_tracking_records_nothing_and_gives_empty_ids(tmp_path: Path) -> None
     assert tracker.log_model(run_id, tmp_path / "absent", ["rsi"]) == ""
     tracker.finish(run_id, "FAILED")
     tracker.resume(run_id)
-    assert tracker.find_run({"kind": "run"}) is None
+    assert tracker.find_runs({"kind": "run"}) == []
     assert tracker.ui_command() == ""
     assert list(tmp_path.iterdir()) == []
 

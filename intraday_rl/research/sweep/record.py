@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 from intraday_rl.plan import Plan
 from intraday_rl.records import read_json, write_json
-from intraday_rl.research.recording import RUN_IDS
 from intraday_rl.research.sweep.judging import Judged
 from intraday_rl.research.sweep.sources import Family
 from intraday_rl.tracking.tracker import Tracker, open_tracker
@@ -19,6 +20,12 @@ def record(plan: Plan, family: Family, content: dict[str, Any], judged: list[Jud
     """Write the sweep's MLflow run, in place of an earlier one; returns how to look at it."""
     tracker = open_tracker(plan.tracking, Path(plan.paths.outputs))
     parents = _parents(family)
+    judged_before = tracker.find_runs({"kind": "sweep", "verdict_hash": _hash(content)})
+    if judged_before and judged_before[0].status == "FINISHED":
+        return tracker.ui_command()  # the same finding about the same runs: said once
+    for unfinished in judged_before:
+        tracker.set_tags(unfinished.run_id, {"kind": "superseded sweep"})
+        tracker.finish(unfinished.run_id, "KILLED")
     run = _open(tracker, family, content, parents)
     for world in judged:
         prefix = "" if len(judged) == 1 else f"world/{world.content['world'][:8]}/"
@@ -56,6 +63,7 @@ def _open(tracker: Tracker, family: Family, content: dict[str, Any], parents: li
     worlds = content["worlds"]
     tags = {
         "kind": "sweep",
+        "verdict_hash": _hash(content),
         "sweep" if family.is_one_sweep else "family": family.name,
         "sweeps": list(family.sweeps),
         "parents": parents,
@@ -65,7 +73,7 @@ def _open(tracker: Tracker, family: Family, content: dict[str, Any], parents: li
         "mlflow.note.content": content["headline"] + "\n\n" + "\n\n".join(content["paragraphs"]),
     }
     tags |= {f"world.{world['world'][:8]}": world["label"] for world in worlds}
-    ids = family.folder / RUN_IDS
+    ids = family.folder / "mlflow.json"
     if ids.is_file():  # a number that no longer exists could not be taken out of the old run
         tracker.set_tags(read_json(ids)["run"], {"kind": "superseded sweep"})
     params = {"worlds": len(worlds), "jobs": len(family.jobs), "name": family.name}
@@ -75,11 +83,17 @@ def _open(tracker: Tracker, family: Family, content: dict[str, Any], parents: li
     return run
 
 
+def _hash(content: dict[str, Any]) -> str:
+    """Of everything that was found, wherever and under whatever name the sweep lies."""
+    found = {key: value for key, value in content.items() if key not in ("name", "sweeps")}
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def _parents(family: Family) -> list[str]:
     """MLflow runs of the jobs; those that ran without MLflow have none."""
     found = []
     for job in family.jobs:
-        path = job.run.path / RUN_IDS if job.run is not None else None
+        path = job.run.mlflow if job.run is not None else None
         if path is not None and path.is_file():
             found.append(str(read_json(path)["parent"]))
     return found

@@ -16,7 +16,7 @@ from intraday_rl import dataset as pipeline
 from intraday_rl.market import features, indicators
 from intraday_rl.market.feature_table import FeatureTable
 from intraday_rl.market.scaling import Scaler
-from intraday_rl.research import fold_job, fold_summary
+from intraday_rl.research import fold_result, fold_summary
 from intraday_rl.research.audit.findings import CHANGED, UNCHANGED
 from intraday_rl.trading.accounts import Accounts
 
@@ -100,7 +100,7 @@ def scaler_on_all_data(patch):
         columns[known] = scaler.transform(values[known])
         return replace(fold, scaler=scaler, market_columns=columns)
 
-    for module in (pipeline, fold_job, fold_summary):
+    for module in (pipeline, fold_result, fold_summary):
         patch.setattr(module, "open_fold", open_fold)
 
 

@@ -14,7 +14,7 @@ import pytest
 from intraday_rl.entry import main
 from intraday_rl.entry import sweep as entry_sweep
 from intraday_rl.records import read_json, write_json
-from intraday_rl.research import fold_job, walk_forward
+from intraday_rl.research import fold_result, walk_forward
 from intraday_rl.research.sweep import record
 from intraday_rl.tracking.tracker import NullTracker
 from tests.research.sweep.conftest import MadeSweep
@@ -77,14 +77,14 @@ def test_a_multirun_ends_with_its_verdict_and_the_task_gives_it_again(command, t
 
 @pytest.mark.slow("sweep")
 def test_a_sweep_with_a_failed_job_counts_it_and_keeps_its_status(command, tmp_path, monkeypatch):
-    carry_out = fold_job.fit
+    carry_out = fold_result.fit
 
     def fail_at_a_wide_band(plan: Any, *rest: Any) -> Any:
         if plan.env.action.no_trade_band == 0.3:
             raise RuntimeError("no convergence")
         return carry_out(plan, *rest)
 
-    monkeypatch.setattr(fold_job, "fit", fail_at_a_wide_band)
+    monkeypatch.setattr(fold_result, "fit", fail_at_a_wide_band)
     assert command("-m", "agent=hold", "env.action.no_trade_band=0.05,0.3", *SMALL) == 1
     ((folder, verdict),) = verdicts(tmp_path)
     trials = verdict["worlds"][0]["trials"]
