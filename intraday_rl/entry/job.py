@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from intraday_rl.agents.sac import SacJax
 from intraday_rl.config import reload, saved
 from intraday_rl.errors import ConfigError, IntradayRLError
 from intraday_rl.plan import Plan
@@ -38,6 +39,12 @@ def run_plan(plan: Plan, overrides: Sequence[str]) -> Outcome:
         context = Context(saved(plan), command(overrides), reload)
         outcome: Outcome = task(plan, context)
     return outcome
+
+
+def check_installed(plan: Plan) -> None:
+    """Refuse a training whose libraries are missing before anything is read or written."""
+    if isinstance(plan.agent, SacJax) and isinstance(plan.task, WalkForward | FinalFit):
+        plan.agent.check_installed()
 
 
 def command(overrides: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from intraday_rl.agents.baselines import Flat, FlatPolicy, Hold, HoldPolicy, Ran
 from intraday_rl.agents.baselines import Random as RandomAgent
 from intraday_rl.agents.bundle import PolicyState
 from intraday_rl.agents.policy import Policy
-from intraday_rl.agents.sac import Sac
+from intraday_rl.agents.soft_actor_critic import SoftActorCritic
 from intraday_rl.dataset import Fold, Split
 from intraday_rl.plan import Plan
 from intraday_rl.research.rollout import walk
@@ -48,7 +48,7 @@ class Fitted:
 
 def is_learned(plan: Plan) -> bool:
     """True for agents that are trained, and so may abstain."""
-    return isinstance(plan.agent, Sac)
+    return isinstance(plan.agent, SoftActorCritic)
 
 
 def fold_generator(seed: int, fold: str) -> np.random.Generator:
@@ -62,7 +62,7 @@ def fit(
     plan: Plan, fold: Fold, generator: np.random.Generator, folder: Path, progress: Progress
 ) -> Fitted:
     """Train `plan.agent` on the fold's train sessions; baselines come as they are."""
-    if isinstance(plan.agent, Sac):
+    if isinstance(plan.agent, SoftActorCritic):
         return _fit_sac(plan, plan.agent, fold, generator, folder, progress)
     policies: dict[type, Callable[[], Policy]] = {
         Flat: FlatPolicy,
@@ -74,15 +74,16 @@ def fit(
 
 def _fit_sac(
     plan: Plan,
-    sac: Sac,
+    sac: SoftActorCritic,
     fold: Fold,
     generator: np.random.Generator,
     folder: Path,
     progress: Progress,
 ) -> Fitted:
-    from intraday_rl.agents.sac_torch import SacLearner  # torch is for those who train
+    # torch and jax are for those who train
+    from intraday_rl.agents.learner import learner_class
 
-    learner = SacLearner(
+    learner = learner_class(sac)(
         sac,
         TradingVectorEnv(fold.problem(Split.train), sac.n_envs),
         generator,
@@ -117,7 +118,7 @@ def _fit_sac(
     )
 
 
-def _reward_scale(plan: Plan, sac: Sac, fold: Fold) -> float:
+def _reward_scale(plan: Plan, sac: SoftActorCritic, fold: Fold) -> float:
     if sac.reward_scale is not None:
         return sac.reward_scale
     in_returns = isinstance(plan.reward, NetReturn | LogReturn)
