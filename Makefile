@@ -16,6 +16,10 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
+$(VENV)/installed-extras: requirements-extras.lock $(VENV)/installed
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-extras.lock
+	@touch $@
+
 install: $(VENV)/installed ## Make the environment (.venv) from requirements.lock
 
 demo: install ## The main job on synthetic bars: train, choose, test, show
@@ -24,7 +28,7 @@ demo: install ## The main job on synthetic bars: train, choose, test, show
 test: install lint ## Lint, types, layers and the fast test suite
 	$(RUN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-test-slow: install ## The long tests; GROUP=<name> for one group
+test-slow: $(VENV)/installed-extras ## The long tests; GROUP=<name> for one group
 	$(RUN)/python -m pytest -m slow --slow-group="$(GROUP)"
 
 lint: install ## Style, types and layers

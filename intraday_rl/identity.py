@@ -29,6 +29,8 @@ LIBRARIES = (
     "exchange_calendars",
     "stable-baselines3",
 )
+# Further libraries under the numbers of one kind of agent; nobody else needs to have them.
+LIBRARIES_OF_AGENT = {"sac_jax": ("jax", "jaxlib", "flax", "optax", "sbx-rl")}
 # How a result is shown, stored or scheduled; where its bars lie (their content is fingerprinted).
 PRESENTATION = (
     "dry_run",
@@ -154,12 +156,18 @@ def fold_key(
         "validation": [str(day) for day in window.validation.sessions],
         "test": [str(day) for day in window.test.sessions] if window.test else [],
     }
-    return _hash([configuration, window.name, sessions, seed, list(fingerprints), code_hash()])
+    code = [code_hash(), *_libraries_of_agent(configuration)]
+    return _hash([configuration, window.name, sessions, seed, list(fingerprints), *code])
 
 
 def run_key(fold_keys: Sequence[str]) -> str:
     """Identity of a job: the keys of its folds and seeds."""
     return _hash(sorted(fold_keys))
+
+
+def _libraries_of_agent(configuration: Mapping[str, Any]) -> list[str]:
+    libraries = LIBRARIES_OF_AGENT.get(configuration["kinds"]["agent"], ())
+    return [f"{library}=={version(library)}" for library in libraries]
 
 
 def _without(values: Mapping[str, Any], paths: Sequence[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from intraday_rl.agents.sac import Sac
+from intraday_rl.agents.soft_actor_critic import SoftActorCritic
 from intraday_rl.errors import ConfigError, check_range
 from intraday_rl.market.features import Features
 from intraday_rl.trading.environment import Environment
@@ -147,7 +147,7 @@ class Plan:
     def _check_abstention(self) -> None:
         """Below some sessions nothing can be proven, and a learned agent would never trade."""
         validation = getattr(self.windows, "validation_sessions", FEWEST_TO_ABSTAIN_BY)
-        judged = isinstance(self.agent, Sac) and self.selection.abstain
+        judged = isinstance(self.agent, SoftActorCritic) and self.selection.abstain
         if judged and validation < FEWEST_TO_ABSTAIN_BY:
             raise ConfigError(
                 "windows.validation_sessions",

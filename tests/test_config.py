@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from intraday_rl.agents.sac import Sac
+from intraday_rl.agents.sac import Sac, SacJax
 from intraday_rl.config import (
     PARTS,
     build,
@@ -96,7 +96,7 @@ def test_every_option_composes_and_writes_down_nothing_that_is_the_default_anywa
     values = [value for option in chosen.values() for value in needed(option)]
     plan = compose_plan([*(f"{group}={option}" for group, option in chosen.items()), *values])
     for group, option in chosen.items():
-        if (group, option) == ("agent", "sac"):
+        if (group, option) in (("agent", "sac"), ("agent", "sac_jax")):
             continue
         part = part_at(plan, group)
         defaults = {entry.name: entry.default for entry in fields(part)}
@@ -105,10 +105,17 @@ def test_every_option_composes_and_writes_down_nothing_that_is_the_default_anywa
             assert now != defaults[key], f"conf/{group}/{option}.yaml repeats {key}={now}"
 
 
-def test_the_file_of_sac_lists_every_hyper_parameter_with_its_default():
-    config = OmegaConf.merge(OmegaConf.structured(Sac), written(CONF / "agent/sac.yaml"))
-    assert list(written(CONF / "agent/sac.yaml")) == [entry.name for entry in fields(Sac)]
-    assert OmegaConf.to_object(config) == Sac()
+@pytest.mark.parametrize(("name", "part"), [("sac", Sac), ("sac_jax", SacJax)])
+def test_the_file_of_a_learner_lists_every_hyper_parameter_with_its_default(name, part):
+    listed = written(CONF / f"agent/{name}.yaml")
+    assert list(listed) == [entry.name for entry in fields(part)]
+    assert OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(part), listed)) == part()
+
+
+def test_presets_go_with_either_learner():
+    plan = compose_plan(["preset=balanced", "agent=sac_jax"])
+    assert isinstance(plan.agent, SacJax)
+    assert plan.agent.ent_coef == "0.2"
 
 
 def test_no_comment_repeats_a_number_of_its_file():

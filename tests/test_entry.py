@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from intraday_rl.agents import sac
 from intraday_rl.config import compose_plan
 from intraday_rl.entry import main, sweep
 from intraday_rl.errors import DataError
@@ -59,6 +60,17 @@ def leave(tmp_path, monkeypatch, capfd) -> Leave:
 
 
 # --- mistakes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("more", [(), ("dry_run=true",), ("-m", "reward=dsr,net_return")])
+def test_without_jax_its_agent_ends_in_one_line_before_any_data_is_read(leave, monkeypatch, more):
+    monkeypatch.setattr(sac, "find_spec", lambda name: None)
+    left = leave(*more, "agent=sac_jax", "data=csv", "data.path=none.csv", "data.bar_label=end")
+    assert left.status == 2
+    assert left.err.count("\n") == 1
+    assert "pip install 'intraday-rl[jax]'" in left.err
+    assert left.files == []
+
 
 WRONG_CONFIGURATION = {
     "symbl=SPY": "symbl=SPY: no such key; did you mean symbol?",

@@ -23,7 +23,9 @@ from intraday_rl.agents.policy import Policy
 from intraday_rl.errors import IntradayRLError, ModelError
 from intraday_rl.market.scaling import FeatureSchema, Scaler
 
-ACTOR, TRAINING_STATE, SB3_ZIP = "actor.npz", "training_state.pt", "sb3.zip"
+ACTOR, SB3_ZIP = "actor.npz", "sb3.zip"
+# Of every agent that learns; each library keeps tensors in its own kind of file.
+TRAINING_STATES = {"sac": "training_state.pt", "sac_jax": "training_state.npz"}
 SCHEMA, PLAN, CARD = "schema.json", "plan.yaml", "card.json"
 
 
@@ -33,7 +35,7 @@ class PolicyState:
 
     actor            layers by name (`ActorPolicy.as_arrays`): all that prediction needs
     training_state   actor, critics, entropy coefficient and their optimisers, for fine-tuning
-    sb3_zip          the model as stock Stable-Baselines3 saves it, for use elsewhere
+    sb3_zip          the model as stock Stable-Baselines3, or SBX, saves it, for use elsewhere
     """
 
     actor: Mapping[str, NDArray[np.float32]] | None = None
@@ -55,8 +57,11 @@ class Bundle:
 
     @property
     def training_state(self) -> Path:
-        """The file `SacLearner.load_training_state` reads, which imports torch."""
-        return _existing(self.folder / TRAINING_STATE)
+        """The file that `load_training_state` of the agent's learner reads; a baseline has none."""
+        name = TRAINING_STATES.get(self.card.agent)
+        if name is None:
+            raise ModelError(f"bundle {self.folder}: agent={self.card.agent} was never trained")
+        return _existing(self.folder / name)
 
 
 def save_bundle(
@@ -71,18 +76,19 @@ def save_bundle(
 
     | file | holds | read by |
     |---|---|---|
-    | actor.npz | the actor's layers (`sac` only) | every prediction, by numpy, pickles refused |
-    | training_state.pt | networks and optimisers (`sac` only) | fine-tuning, `weights_only` |
-    | sb3.zip | the stock zip (`sac` only) | stock SB3 elsewhere, never here: it holds pickles |
+    | actor.npz | the actor's layers (if learned) | every prediction, by numpy, pickles refused |
+    | training_state.pt | networks and optimisers (`sac`) | fine-tuning, `weights_only` |
+    | training_state.npz | the same (`sac_jax`) | fine-tuning, by numpy, pickles refused |
+    | sb3.zip | the stock zip (if learned) | SB3 or SBX elsewhere, never here: it holds pickles |
     | schema.json | ordered observation names, settings, hash, scaler | every prediction |
     | plan.yaml, card.json | the resolved configuration; the origin | people, fine-tuning |
     """
     document = _schema_document(schema, scaler_dict)
     learned = (policy_state.actor, policy_state.training_state, policy_state.sb3_zip)
-    if any((part is not None) != (card.agent == "sac") for part in learned):
+    if any((part is not None) != (card.agent in TRAINING_STATES) for part in learned):
         raise ModelError(
             f"bundle {folder}: agent={card.agent} does not fit its policy state: "
-            "a sac needs actor, training state and SB3 zip, a baseline has none"
+            "what learned needs actor, training state and zip, a baseline has none"
         )
     files = {
         SCHEMA: _json_bytes(document),
@@ -93,7 +99,7 @@ def save_bundle(
         _check_width(ActorPolicy.from_arrays(policy_state.actor), schema.names, folder)
         files[ACTOR] = _npz_bytes(policy_state.actor)
     if policy_state.training_state is not None:
-        files[TRAINING_STATE] = policy_state.training_state
+        files[TRAINING_STATES[card.agent]] = policy_state.training_state
     if policy_state.sb3_zip is not None:
         files[SB3_ZIP] = policy_state.sb3_zip
     _write_folder(folder, files)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 
 from intraday_rl.errors import ModelError
 
-AGENTS = ("sac", "flat", "hold", "random")
+AGENTS = ("sac", "sac_jax", "flat", "hold", "random")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ import hashlib
 import inspect
 import logging
 import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -19,10 +18,10 @@ from pathlib import Path
 
 import torch
 from filelock import FileLock
-from platformdirs import user_cache_path
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from intraday_rl.agents.cache_folder import cache_folder, processor
 from intraday_rl.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -52,7 +51,7 @@ def compiled(
     named by all that decides it: source, torch, processor and shapes. One process makes it while
     others that want it wait; afterwards loading takes a moment and changes no random state.
     """
-    path = _folder() / f"{function.__name__}-{_key(function, arguments)}.pt2"
+    path = cache_folder("graphs") / f"{function.__name__}-{_key(function, arguments)}.pt2"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
@@ -108,11 +107,6 @@ def _build(function: Callable[..., Tensor], arguments: TensorLists, path: Path) 
     logger.info("compiled %s in %.0f s", function.__name__, time.perf_counter() - started)
 
 
-def _folder() -> Path:
-    root = os.environ.get("INTRADAY_RL_CACHE")
-    return (Path(root) if root else user_cache_path("intraday_rl")) / "graphs"
-
-
 def _key(function: Callable[..., Tensor], arguments: TensorLists) -> str:
     digest = hashlib.sha256()
     for source in (inspect.getsourcefile(function), __file__):
@@ -123,11 +117,7 @@ def _key(function: Callable[..., Tensor], arguments: TensorLists) -> str:
 
 
 def _processor() -> str:
-    """What the machine code may rely on: a cache folder can be shared by unlike machines."""
-    known = Path("/proc/cpuinfo")
-    lines = known.read_text().splitlines() if known.exists() else []
-    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()} {flags}"
+    return f"{processor()} {torch.backends.cpu.get_cpu_capability()}"
 
 
 @contextmanager

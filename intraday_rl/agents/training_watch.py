@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
-from stable_baselines3 import SAC
 from stable_baselines3.common.callbacks import BaseCallback
 
 from intraday_rl.agents.actor import ActorPolicy
@@ -31,25 +29,18 @@ class TrainingWatch(BaseCallback):
         self,
         record: TrainingRecord,
         policy: Callable[[], ActorPolicy],
+        squared_weights: Callable[[], float],
         failure_folder: Path,
     ) -> None:
         super().__init__()
         self._record, self._policy, self._failure_folder = record, policy, failure_folder
+        self._squared_weights = squared_weights
 
     def _init_callback(self) -> None:
-        sac = self._sac()
-        self._n_updates_seen = sac._n_updates
-        self._weights: list[torch.Tensor] = [*sac.actor.parameters(), *sac.critic.parameters()]
-        if sac.log_ent_coef is not None:
-            self._weights.append(sac.log_ent_coef)
+        self._n_updates_seen = self.model._n_updates
 
     def _on_training_start(self) -> None:
         self._record.start(self.model.num_timesteps)
-
-    def _sac(self) -> SAC:
-        if not isinstance(self.model, SAC):
-            raise TypeError(f"watches SAC, not {type(self.model).__name__}")
-        return self.model
 
     def _on_rollout_start(self) -> None:
         self._look(last=False)
@@ -69,7 +60,7 @@ class TrainingWatch(BaseCallback):
         self._record.look(self.model.num_timesteps, self._policy, last=last)
 
     def refuse_non_finite(self) -> None:
-        """Stop at a loss or weight that is no number; SB3 has the losses at hand already."""
+        """Stop at a loss or weight that is no number; the losses are at hand already."""
         logged = self.logger.name_to_value
         bad = [
             name for name in LOSSES if not math.isfinite(float(logged.get(f"train/{name}", 0.0)))
@@ -78,15 +69,7 @@ class TrainingWatch(BaseCallback):
             bad.append("weights")
         if not bad:
             return
-        buffer = self._sac().replay_buffer
+        buffer = getattr(self.model, "replay_buffer", None)
         batches = buffer.last_batches() if isinstance(buffer, SeededReplayBuffer) else {}
         bad += [f"batch {part}" for part, kept in batches.items() if not np.isfinite(kept).all()]
         raise diverged(self._failure_folder, self.model.num_timesteps, ", ".join(bad), batches)
-
-    def _squared_weights(self) -> float:
-        """Their sum, if the updates left it; else it takes a while longer."""
-        left: float | None = self.logger.name_to_value.get("train/squared_weights")
-        if left is not None:
-            return left
-        with torch.no_grad():
-            return float(torch.nn.utils.get_total_norm(self._weights)) ** 2

@@ -8,7 +8,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from intraday_rl.agents.baselines import Flat, Hold, Random
-from intraday_rl.agents.sac import Sac
+from intraday_rl.agents.sac import Sac, SacJax
 from intraday_rl.market.sources import FileData
 from intraday_rl.market.synthetic import SyntheticData
 from intraday_rl.market.windows import AutoWindows, CanonicalWindows, ExplicitWindows
@@ -40,7 +40,7 @@ PARTS: dict[str, dict[str, type]] = {
         "net_return": NetReturn,
         "log_return": LogReturn,
     },
-    "agent": {"sac": Sac, "flat": Flat, "hold": Hold, "random": Random},
+    "agent": {"sac": Sac, "sac_jax": SacJax, "flat": Flat, "hold": Hold, "random": Random},
     "windows": {"canonical": CanonicalWindows, "auto": AutoWindows, "explicit": ExplicitWindows},
     "tracking": {"mlflow": MlflowTracking, "none": NoTracking},
 }

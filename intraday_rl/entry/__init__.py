@@ -8,7 +8,7 @@ import sys
 
 from intraday_rl.config import compose_plan
 from intraday_rl.entry.flags import command_line
-from intraday_rl.entry.job import refuse, run_plan
+from intraday_rl.entry.job import check_installed, refuse, run_plan
 from intraday_rl.entry.shown import show, show_help
 from intraday_rl.entry.sweep import run_sweep
 from intraday_rl.errors import IntradayRLError
@@ -47,6 +47,7 @@ def _run(arguments: list[str]) -> int:
     if given.multirun:
         return run_sweep(overrides)
     plan = compose_plan(overrides)
+    check_installed(plan)
     if plan.dry_run:
         return print_preview([("", plan)])
     return run_plan(plan, overrides).code

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from intraday_rl.agents.sac import SacJax
 from intraday_rl.config import reload, saved
 from intraday_rl.errors import ConfigError, IntradayRLError
 from intraday_rl.interruption import listening
@@ -45,6 +46,12 @@ def run_plan(
         context = Context(saved(plan), command(overrides), reload, stop_early, tags or {})
         outcome: Outcome = task(plan, context)
     return outcome
+
+
+def check_installed(plan: Plan) -> None:
+    """Refuse a training whose libraries are missing before anything is read or written."""
+    if isinstance(plan.agent, SacJax) and isinstance(plan.task, WalkForward | FinalFit):
+        plan.agent.check_installed()
 
 
 def command(overrides: Sequence[str]) -> list[str]:

@@ -27,7 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 from intraday_rl.config import CONFIG_NAME, ConfigProblem, build, hydra_session, saved
 from intraday_rl.config.complaints import complaint
 from intraday_rl.config.composing import compose_in_session
-from intraday_rl.entry.job import refuse, run_plan, writing
+from intraday_rl.entry.job import check_installed, refuse, run_plan, writing
 from intraday_rl.errors import ConfigError
 from intraday_rl.plan import Plan, usable_cores
 from intraday_rl.preview import print_preview
@@ -42,6 +42,8 @@ def run_sweep(overrides: list[str]) -> int:
     """Check all jobs, run them by the chosen sweeper and launcher, return the worst status."""
     jobs, exhaustive = _jobs(overrides)
     plans = [plan for _, plan in jobs]
+    for plan in plans:
+        check_installed(plan)
     if any(plan.dry_run for plan in plans):
         return print_preview([(" ".join(words), plan) for words, plan in jobs])
     outputs = plans[0].paths.outputs

@@ -16,7 +16,7 @@ from intraday_rl.agents.baselines import Flat, FlatPolicy, Hold, HoldPolicy, Ran
 from intraday_rl.agents.baselines import Random as RandomAgent
 from intraday_rl.agents.bundle import PolicyState
 from intraday_rl.agents.policy import Policy
-from intraday_rl.agents.sac import Sac
+from intraday_rl.agents.soft_actor_critic import SoftActorCritic
 from intraday_rl.dataset import Fold, Split
 from intraday_rl.errors import ModelError
 from intraday_rl.plan import Plan
@@ -63,7 +63,7 @@ class Fitted:
 
 def is_learned(plan: Plan) -> bool:
     """True for agents that are trained, and so may abstain."""
-    return isinstance(plan.agent, Sac)
+    return isinstance(plan.agent, SoftActorCritic)
 
 
 def fold_generator(seed: int, fold: str) -> np.random.Generator:
@@ -80,7 +80,7 @@ def fit(
 
     A fit that was interrupted goes on from its newest checkpoint, to the same last bit.
     """
-    if isinstance(plan.agent, Sac):
+    if isinstance(plan.agent, SoftActorCritic):
         return _fit_sac(plan, plan.agent, fold, generator, folder, conduct)
     policies: dict[type, Callable[[], Policy]] = {
         Flat: FlatPolicy,
@@ -92,16 +92,17 @@ def fit(
 
 def _fit_sac(
     plan: Plan,
-    sac: Sac,
+    sac: SoftActorCritic,
     fold: Fold,
     generator: np.random.Generator,
     folder: Path,
     conduct: Conduct,
 ) -> Fitted:
-    from intraday_rl.agents.sac_torch import SacLearner  # torch is for those who train
+    # torch and jax are for those who train
+    from intraday_rl.agents.learner import Learner, learner_class
 
-    def build() -> SacLearner:
-        return SacLearner(
+    def build() -> Learner:
+        return learner_class(sac)(
             sac,
             TradingVectorEnv(fold.problem(Split.train), sac.n_envs),
             deepcopy(generator),
@@ -152,7 +153,7 @@ def _fit_sac(
     )
 
 
-def _reward_scale(plan: Plan, sac: Sac, fold: Fold) -> float:
+def _reward_scale(plan: Plan, sac: SoftActorCritic, fold: Fold) -> float:
     if sac.reward_scale is not None:
         return sac.reward_scale
     in_returns = isinstance(plan.reward, NetReturn | LogReturn)

@@ -281,7 +281,7 @@ def test_the_guard_costs_little(make_learner: MakeLearner) -> None:
     record = TrainingRecord(
         (), on_progress=None, progress_every=1, on_evaluation=None, eval_every=1
     )
-    watch = TrainingWatch(record, learner.policy, learner.failure_folder)
+    watch = TrainingWatch(record, learner.policy, learner.squared_weights, learner.failure_folder)
     watch.init_callback(learner.model)
     times = []
     for _ in range(20):
