@@ -98,7 +98,7 @@ class FileData:
         if self.timezone is not None:
             _check_timezone(self.timezone)
         check_range("bar_minutes", self.bar_minutes, 1, _SESSION_MINUTES)
-        check_range("max_missing_bars", self.max_missing_bars, 0)
+        check_range("max_missing_bars", self.max_missing_bars, 0, _SESSION_MINUTES)
         for ours in self.columns:
             if ours not in (*_REQUIRED, *_OPTIONAL):
                 raise ConfigError(
