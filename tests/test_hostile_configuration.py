@@ -244,7 +244,7 @@ def test_a_size_that_no_machine_holds_is_refused_by_its_key(
 
 SHORTENED = {
     f"symbol={'x' * 100_000}": "symbol='xxx",
-    "++seeds.a.b=1": "++seeds.a.b=1: Index 'a' (str) is not an int",
+    "++seeds.a.b=1": "Index 'a' (str) is not an int",
     "++symbol.a.b=1": "symbol.a.b=1: ",
     "~agent": "~agent: name one of the options of agent",
     "data=${data}": "data=${data}: name one of the options of data",
