@@ -27,7 +27,7 @@ class ConfigError(IntradayRLError):
     exit_code: ClassVar[int] = 2
 
     def __init__(self, key: str, value: object, remedy: str) -> None:
-        super().__init__(f"{key}={value}: {remedy}")
+        super().__init__(f"{one_line_of(key)}={one_line_of(value)}: {remedy}")
         self.key, self.value, self.remedy = key, value, remedy
 
     def under(self, path: str) -> ConfigError:
@@ -36,6 +36,14 @@ class ConfigError(IntradayRLError):
 
     def __reduce__(self) -> tuple[type[ConfigError], tuple[str, object, str]]:
         return type(self), (self.key, self.value, self.remedy)
+
+
+def one_line_of(value: object, longest: int = 300) -> str:
+    """A value as a message shows it: on one line, and the middle left out if it is endless."""
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value)[: 4 * longest])
+    if len(text) <= longest:
+        return text
+    return f"{text[: 2 * longest // 3]} ... {one_line_of(str(value)[-longest // 3 :])}"
 
 
 class ModelError(IntradayRLError):

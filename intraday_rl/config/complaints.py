@@ -11,17 +11,22 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from intraday_rl.errors import ConfigError, IntradayRLError
+from intraday_rl.errors import ConfigError, IntradayRLError, one_line_of
 
-# ValueError: a group set to null; RecursionError: interpolations that refer to each other.
+# ValueError: a group set to null; RecursionError: interpolations that refer to each other;
+# TypeError, LookupError, AttributeError: a key below what is a list or a single value.
 COMPOSITION_ERRORS = (
     HydraException,
     OmegaConfBaseException,
     YAMLError,
     ValueError,
     RecursionError,
+    TypeError,
+    LookupError,
+    AttributeError,
 )
 _NULL = re.compile(r"^(child )?field '.*' is not Optional$")
+LONGEST_MESSAGE = 1_000
 CLOSE_ENOUGH = 0.8  # of difflib's ratio, for "did you mean"
 
 
@@ -29,6 +34,9 @@ class ConfigProblem(IntradayRLError):
     """The configuration cannot be composed or built."""
 
     exit_code = 2
+
+    def __init__(self, text: str) -> None:
+        super().__init__(one_line_of(text, LONGEST_MESSAGE))
 
 
 def complaint(error: Exception, overrides: Sequence[str] = ()) -> IntradayRLError:
@@ -57,6 +65,9 @@ def complaint(error: Exception, overrides: Sequence[str] = ()) -> IntradayRLErro
         return ConfigProblem(
             f"conf/{found[1]}.yaml: sets {found[3]}, which {found[2]} does not have"
         )
+    if found := re.match(r"Error resolving interpolation '\$\{debug\}_\$\{(.*)\}'", text):
+        typed = [one for one in overrides if re.match(rf"[~+]*(debug|{found[1]})\b", one)]
+        return ConfigProblem(f"{' '.join(typed)}: name one of the options of {found[1]}")
     if isinstance(error, HydraException | OmegaConfBaseException | YAMLError):
         return ConfigProblem(one_line(error))
     suspects = [one for one in overrides if one.endswith("=null")] or overrides
@@ -73,6 +84,8 @@ def unknown_key(key: str, value: object, part: object) -> ConfigError:
         remedy = f"did you mean {f'{parent}.' if parent else ''}{close[0]}?"
     else:
         remedy = f"{where} has {', '.join(sorted(known))}" if known else f"{where} takes no options"
+    if isinstance(part, type) and issubclass(part, dict):
+        remedy = "what a map does not have yet is added with a plus: +data.columns.close=Close"
     return ConfigError(key, value, f"no such key; {remedy}")
 
 

@@ -66,7 +66,7 @@ def _override(config: DictConfig, overrides: Sequence[str]) -> None:
             OmegaConf.update(config, key, override.value())
         except (ConfigAttributeError, ConfigKeyError) as error:
             raise unknown_key(key, override.value(), error.object_type) from error
-        except OmegaConfBaseException as error:
+        except (OmegaConfBaseException, TypeError, LookupError, AttributeError) as error:
             raise ConfigProblem(f"{text}: {one_line(error)}") from error
 
 

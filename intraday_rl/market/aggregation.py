@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from intraday_rl.errors import DataError
-from intraday_rl.market.validation import MINUTE_NS, CleanBars, Floats, Ints
+from intraday_rl.market.calendar import MINUTE_NS
+from intraday_rl.market.plausibility import Floats, Ints
+from intraday_rl.market.validation import CleanBars
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ import pandas as pd
 
 from intraday_rl.errors import DataError
 from intraday_rl.market.bars import Bars
-from intraday_rl.market.calendar import expected_bars, open_close_ns, sessions
-from intraday_rl.market.validation import MINUTE_NS
+from intraday_rl.market.calendar import MINUTE_NS, expected_bars, open_close_ns, sessions
 
 _SHOWN = 5
 
@@ -108,7 +107,11 @@ def without_bad_sessions(bars: Bars, max_missing_bars: int, file: str, *, drop: 
         return bars
     limit = f"more than {max_missing_bars} bars missing in"
     found = int((table["found"] > 0).sum())
-    hint = "" if 2 * len(bad) < found else "; check data.timezone and data.bar_label"
+    hint = (
+        ""
+        if 2 * len(bad) < found
+        else "; check data.timezone, data.bar_label and that bars have one length"
+    )
     if not drop:
         raise DataError(
             f"{file}: {limit} {_counts(bad)}{hint}; data.on_bad_session=drop leaves them out, "

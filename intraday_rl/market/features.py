@@ -125,8 +125,9 @@ class Features:
         check_range("macd_signal_bars", self.macd_signal_bars, 1, LONGEST_BARS)
         check_range("clip", self.clip, 0.0, WIDEST_CLIP, low_open=True)
         distinct = len(set(self.return_bars)) == len(self.return_bars)
-        if not distinct or any(bars < 1 for bars in self.return_bars):
-            raise ConfigError("return_bars", self.return_bars, "must be distinct lags >= 1")
+        if not distinct or any(not 1 <= bars <= LONGEST_BARS for bars in self.return_bars):
+            remedy = f"must be distinct lags of 1 to {LONGEST_BARS} bars"
+            raise ConfigError("return_bars", self.return_bars, remedy)
         if self.symbol_returns and not self.return_bars:
             raise ConfigError("return_bars", [], "name a lag, or set symbol_returns=false")
         if not any(getattr(self, name) for name in MARKET_SWITCHES):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -13,22 +12,12 @@ import pandas as pd
 
 from intraday_rl.errors import ConfigError, DataError, check_range
 from intraday_rl.market.bars import PRICES
+from intraday_rl.market.reading import read_csv, read_parquet
 from intraday_rl.market.splits import check_splits
 
 _REQUIRED = ("timestamp", *PRICES)
 _OPTIONAL = ("volume", "split_factor")
 _SESSION_MINUTES = 390
-# What pandas, pyarrow and the decompressors raise for a file that is not what it should be.
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    NotImplementedError,
-    EOFError,
-    RuntimeError,
-    zlib.error,
-)
 
 
 class FileFormat(Enum):
@@ -99,6 +88,9 @@ class FileData:
     def __post_init__(self) -> None:
         if not self.path:
             raise ConfigError("path", repr(self.path), "name the file with the symbol's bars")
+        for key in ("path", "benchmark_path"):
+            if not (getattr(self, key) or "x").isprintable():
+                raise ConfigError(key, getattr(self, key), "must be a name without line breaks")
         if self.bar_label is None:
             raise ConfigError(
                 "bar_label", "null", "say which end of a bar the file stamps: start or end"
@@ -106,7 +98,7 @@ class FileData:
         if self.timezone is not None:
             _check_timezone(self.timezone)
         check_range("bar_minutes", self.bar_minutes, 1, _SESSION_MINUTES)
-        check_range("max_missing_bars", self.max_missing_bars, 0)
+        check_range("max_missing_bars", self.max_missing_bars, 0, _SESSION_MINUTES)
         for ours in self.columns:
             if ours not in (*_REQUIRED, *_OPTIONAL):
                 raise ConfigError(
@@ -128,7 +120,9 @@ def read_columns(path: str, data: FileData) -> pd.DataFrame:
     index_is_time = isinstance(table.index, pd.DatetimeIndex)
     if not index_is_time and not isinstance(table.index, pd.RangeIndex):
         if data.format is FileFormat.csv:
-            raise DataError(f"{path}: rows have more fields than the header; repair the file")
+            raise DataError(
+                f"{path}: row 1: has more fields than the header; give every column a name"
+            )
         repeats_a_column = any(name in table.columns for name in table.index.names)
         table = table.reset_index(drop=repeats_a_column)
     chosen: dict[str, pd.Series] = {}
@@ -147,18 +141,21 @@ def read_columns(path: str, data: FileData) -> pd.DataFrame:
 
 
 def _read(path: str, file_format: FileFormat) -> pd.DataFrame:
+    reader = read_csv if file_format is FileFormat.csv else read_parquet
     try:
         file = Path(path).expanduser()
+        if file.is_symlink() and not file.exists():
+            raise DataError("a symbolic link that leads to no file; name the file itself")
         if not file.exists():
-            raise DataError(f"{path}: no such file; check data.path and data.benchmark_path")
+            raise DataError("no such file; check data.path and data.benchmark_path")
         if not file.is_file():
-            raise DataError(f"{path}: not a file; name one {file_format.value} file")
-        if file_format is FileFormat.csv:
-            return pd.read_csv(file, low_memory=False)
-        return pd.read_parquet(file)
+            raise DataError(f"not a file; name one {file_format.value} file")
+        return reader(file)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
     except PermissionError:
         raise DataError(f"{path}: may not be read; check the file's permissions") from None
-    except _UNREADABLE as error:
+    except Exception as error:  # a stranger's bytes: the readers raise whatever they stumble over
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
             f"{path}: cannot be read as {file_format.value} ({reason}); check that it is complete "

@@ -22,6 +22,7 @@ from intraday_rl.market.files import (
     Prices,
     read_columns,
 )
+from intraday_rl.market.plausibility import Floats
 from intraday_rl.market.splits import (
     check_factor_column,
     known_splits,
@@ -30,7 +31,7 @@ from intraday_rl.market.splits import (
     split_factors,
 )
 from intraday_rl.market.synthetic import SyntheticData, generate
-from intraday_rl.market.validation import Floats, validate
+from intraday_rl.market.validation import validate
 
 __all__ = [
     "KNOWN_BENCHMARKS",

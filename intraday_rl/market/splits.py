@@ -31,6 +31,8 @@ SHIPPED: dict[str, dict[str, float]] = {
 _COMMON_RATIOS = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0)
 _JUMP_TOLERANCE_LOG = 0.09
 
+_SMALLEST_RATIO = 1e-4
+
 
 def known_splits(symbol: str, declared: Mapping[str, float] | None) -> Mapping[str, float] | None:
     """`declared` if given ({} = none happened), else the shipped table's, else None (unknown)."""
@@ -43,8 +45,10 @@ def check_splits(declared: Mapping[str, float] | None, adjusted_through: str | N
         raise ConfigError("splits", declared, "must map dates to ratios, {} for none, or be null")
     for day, ratio in (declared or {}).items():
         _check_date("splits", day)
-        if not isinstance(ratio, int | float) or not (math.isfinite(ratio) and ratio > 0):
-            raise ConfigError("splits", f"{{{day}: {ratio}}}", "the ratio must be above 0")
+        number = isinstance(ratio, int | float)
+        if not (number and _SMALLEST_RATIO <= ratio <= 1 / _SMALLEST_RATIO):
+            remedy = f"the ratio must lie between {_SMALLEST_RATIO:g} and {1 / _SMALLEST_RATIO:g}"
+            raise ConfigError("splits", f"{{{day}: {ratio}}}", remedy)
     if adjusted_through is not None:
         _check_date("adjusted_through", adjusted_through)
 
@@ -126,7 +130,7 @@ def overnight_jumps(bars: Bars, splits: Mapping[str, float]) -> tuple[str, ...]:
 def _check_date(key: str, value: str) -> None:
     try:
         date.fromisoformat(value)
-    except ValueError:
+    except (TypeError, ValueError):
         raise ConfigError(key, value, "dates are written '2021-01-21', in quotes") from None
 
 

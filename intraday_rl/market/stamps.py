@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from intraday_rl.errors import DataError
-from intraday_rl.market.calendar import nanoseconds, utc
+from intraday_rl.market.calendar import NEW_YORK, nanoseconds, utc
 
 _OFFSET = r"(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
 _TIME_WITH_OFFSET = r"(\d{2}:\d{2}.*?)" + _OFFSET
@@ -53,6 +53,13 @@ def stamps_in_utc(
         raise DataError(
             f"{file}: row {row + 1} ({parsed[row]}): the stamp lies outside "
             f"{_EARLIEST.year} to {_LATEST.year}; check the column named by data.columns.timestamp"
+        )
+    future = parsed > now()
+    if future.any():
+        row = int(np.argmax(future))
+        raise DataError(
+            f"{file}: row {row + 1} ({parsed[row]}): the stamp lies in the future; check the order "
+            "of day and month, data.timezone and this machine's clock"
         )
     return nanoseconds(parsed.tz_convert("UTC")), notes
 
@@ -118,6 +125,16 @@ def _localised(naive: pd.DatetimeIndex, timezone: str, file: str) -> pd.Datetime
             f"{timezone} (change of the clocks); write the stamps with their offset"
         )
     return pd.DatetimeIndex(doubtful)
+
+
+def now() -> pd.Timestamp:
+    """This machine's clock."""
+    return pd.Timestamp.now("UTC")
+
+
+def day_text(ns: int | np.int64) -> str:
+    """The New York date of a stamp as messages show it."""
+    return str(utc(np.array([ns], dtype=np.int64)).tz_convert(NEW_YORK)[0].date())
 
 
 def stamp_text(ns: int | np.int64) -> str:

@@ -234,7 +234,7 @@ def _leveraged(data: SyntheticData, grid: _Grid, path: _Path) -> _Path:
         remedy = (
             f"the symbol's price falls to zero at leverage={data.leverage:g}; use a smaller one"
         )
-        raise ConfigError("annual_volatility", data.annual_volatility, remedy)
+        raise ConfigError("data.annual_volatility", data.annual_volatility, remedy)
     return fund
 
 

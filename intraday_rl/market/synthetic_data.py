@@ -8,6 +8,8 @@ from intraday_rl.errors import ConfigError, check_range
 from intraday_rl.market.offsets import parse_date
 
 FULL_SESSION_MINUTES = 390
+LARGEST_SEED = 2**64 - 1
+MOST_BARS = 5_000_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,12 +67,16 @@ trend in this time, which keeps the prices of every seed in a realistic range |
     symbol_daily_volume: float = 100e6
 
     def __post_init__(self) -> None:
-        check_range("seed", self.seed, 0)
+        check_range("seed", self.seed, 0, LARGEST_SEED)
         first, last = parse_date("start", self.start), parse_date("end", self.end)
         if first > last:
             raise ConfigError("end", self.end, f"must not lie before start={self.start}")
         if self.bar_minutes < 1 or FULL_SESSION_MINUTES % self.bar_minutes:
             remedy = f"must divide the {FULL_SESSION_MINUTES} minutes of a session, as 15 does"
+            raise ConfigError("bar_minutes", self.bar_minutes, remedy)
+        bars = (last - first).days * (FULL_SESSION_MINUTES // self.bar_minutes)
+        if bars > MOST_BARS:
+            remedy = f"some {bars} bars from {first} to {last} would not fit into memory; use fewer"
             raise ConfigError("bar_minutes", self.bar_minutes, remedy)
         check_range("edge", self.edge, -0.8, 0.8)
         check_range("leverage", self.leverage, -5, 5)
@@ -82,8 +88,8 @@ trend in this time, which keeps the prices of every seed in a realistic range |
         check_range("volatility_persistence", self.volatility_persistence, 0, 1, high_open=True)
         check_range("volatility_spread", self.volatility_spread, 0, 1.5)
         check_range("bar_gap_variance_share", self.bar_gap_variance_share, 0, 0.5)
-        check_range("trend_half_life_sessions", self.trend_half_life_sessions, 1)
+        check_range("trend_half_life_sessions", self.trend_half_life_sessions, 1, 1e6)
         for key in ("benchmark_start_price", "symbol_start_price"):
-            check_range(key, getattr(self, key), 0, low_open=True)
+            check_range(key, getattr(self, key), 1e-3, 1e7)
         for key in ("benchmark_daily_volume", "symbol_daily_volume"):
-            check_range(key, getattr(self, key), 0, low_open=True)
+            check_range(key, getattr(self, key), 0, 1e12, low_open=True)

@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 
 from intraday_rl.errors import DataError
 from intraday_rl.market.bars import PRICES
-from intraday_rl.market.calendar import nanoseconds, open_close_ns, sessions, utc
+from intraday_rl.market.calendar import MINUTE_NS, nanoseconds, open_close_ns, sessions, utc
+from intraday_rl.market.plausibility import (
+    Floats,
+    Ints,
+    check_clock,
+    check_label,
+    check_open_and_close,
+)
 from intraday_rl.market.stamps import stamp_text, stamps_in_utc
 
-MINUTE_NS = 60 * 10**9
-
-# How far from a session's ends a shifted clock is looked for, and in what share of sessions.
-_MARGIN_MINUTES, _SHIFTED_SHARE = 30, 0.1
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+# Beyond these no price or volume was ever paid or counted, and arithmetic on it would overflow.
+_PRICES_WITHIN, _MOST_VOLUME = (1e-9, 1e12), 1e15
+_REPAIR = "repair or remove the row"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,8 @@ def validate(
     table = sessions(_day(stamps_ns[0], -7), _day(stamps_ns[-1], 7))  # never empty
     session_ns, (opens, closes) = nanoseconds(pd.DatetimeIndex(table.index)), open_close_ns(table)
     bar_ns = _file_bar_ns(stamps_ns, opens, closes, file)
-    _check_label(stamps_ns, opens, closes, stamped_at_end, file)
-    _check_clock(stamps_ns, opens, closes, bar_ns, file)
+    check_clock(stamps_ns, opens, closes, bar_ns, file)
+    check_label(stamps_ns, opens, closes, stamped_at_end, file)
 
     start = _starts(stamps_ns, opens, closes, bar_ns) if stamped_at_end else stamps_ns
     place = np.searchsorted(opens, start + bar_ns, side="left") - 1
@@ -73,6 +76,7 @@ def validate(
     _check_grid(start, opens[place], closes[place], bar_ns, rows, stamps_ns, file)
     values = {name: column[inside] for name, column in values.items()}
     _check_values(values, rows, stamps_ns, file)
+    check_open_and_close(values["open"], values["close"], session_ns[place], file)
     if dropped := len(stamps_ns) - len(rows):
         notes += (f"{dropped} bars outside the exchange's sessions dropped",)
     values.setdefault("volume", np.full(len(rows), np.nan))
@@ -92,7 +96,9 @@ def _numbers(column: pd.Series, name: str, stamps_ns: Ints, file: str) -> Floats
     bad = (as_numbers.isna() & column.notna()).to_numpy(dtype=bool)
     if bad.any():
         row = int(np.argmax(bad))
-        _refuse(file, row, stamps_ns[row], f"{name}={column.iloc[row]!r} is not a number")
+        _refuse(
+            file, row, stamps_ns[row], f"{name}={column.iloc[row]!r} is not a number; {_REPAIR}"
+        )
     if column.isna().all():
         return np.full(len(column), np.nan)
     raise DataError(
@@ -129,46 +135,6 @@ def _file_bar_ns(stamps_ns: Ints, opens: Ints, closes: Ints, file: str) -> int:
     return int(lengths[np.argmax(counts)])
 
 
-def _check_label(
-    stamps_ns: Ints, opens: Ints, closes: Ints, stamped_at_end: bool, file: str
-) -> None:
-    """Bars stamped by their start reach the opens, by their end the closes, never the reverse."""
-    seen = np.searchsorted(stamps_ns, closes) > np.searchsorted(stamps_ns, opens)
-    at_open, at_close = np.isin(opens[seen], stamps_ns), np.isin(closes[seen], stamps_ns)
-    ours, other = (at_close, at_open) if stamped_at_end else (at_open, at_close)
-    if other.mean() > 0.5 > ours.mean():
-        said, likely = ("end", "start") if stamped_at_end else ("start", "end")
-        raise DataError(
-            f"{file}: data.bar_label={said} contradicts the stamps: {int(other.sum())} of "
-            f"{len(other)} sessions have a stamp at their {'open' if stamped_at_end else 'close'}, "
-            f"{int(ours.sum())} at their {'close' if stamped_at_end else 'open'}; "
-            f"set data.bar_label={likely}, or check data.timezone"
-        )
-
-
-def _check_clock(stamps_ns: Ints, opens: Ints, closes: Ints, bar_ns: int, file: str) -> None:
-    """A shift by whole hours stays on the grid: it shows as bars on one side, none on the other.
-
-    Stamps in a fixed offset read as New York time are right in winter only; such a file may
-    otherwise pass, since each summer session just lacks a few bars.
-    """
-    width = max(_MARGIN_MINUTES * MINUTE_NS, bar_ns)
-
-    def any_between(low: Ints, high: Ints) -> NDArray[np.bool_]:
-        return np.searchsorted(stamps_ns, low, "right") < np.searchsorted(stamps_ns, high, "left")
-
-    seen = any_between(opens, closes)
-    early = any_between(opens - width, opens) & ~any_between(closes - width, closes)
-    late = any_between(closes, closes + width) & ~any_between(opens, opens + width)
-    shifted, count = int(np.count_nonzero((early | late) & seen)), int(np.count_nonzero(seen))
-    if shifted > _SHIFTED_SHARE * count:
-        raise DataError(
-            f"{file}: in {shifted} of {count} sessions bars lie just outside the session at one "
-            "end and none inside it at the other: the stamps are shifted; check data.timezone "
-            "(UTC read as New York? a fixed offset without summer time?)"
-        )
-
-
 def _starts(stamps_ns: Ints, opens: Ints, closes: Ints, bar_ns: int) -> Ints:
     """Starts of bars stamped by their end; a session's last bar may be shorter than the others."""
     start = stamps_ns - bar_ns
@@ -199,9 +165,11 @@ def _check_grid(
         rows[first],
         stamps_ns[rows[first]],
         f"the {minutes} bar crosses the border of the session "
-        f"{stamp_text(opens[first])} to {stamp_text(closes[first])}"
+        f"{stamp_text(opens[first])} to {stamp_text(closes[first])}; check data.bar_label, "
+        "data.timezone and the bar length"
         if crosses
-        else f"the bar is off the {minutes} grid of its session: bar lengths are not constant",
+        else f"the bar is off the {minutes} grid of its session: bar lengths are not constant; "
+        f"{_REPAIR}, or give a file of one bar length",
     )
 
 
@@ -212,12 +180,17 @@ def _check_values(
         if bad.any():
             at = int(np.argmax(bad))
             shown = ", ".join(f"{name}={values[name][at]:g}" for name in names)
-            _refuse(file, rows[at], stamps_ns[rows[at]], f"{shown}: {reason}")
+            swapped = np.count_nonzero(bad) > len(bad) / 2
+            remedy = "check data.columns, most rows are so" if swapped else _REPAIR
+            _refuse(file, rows[at], stamps_ns[rows[at]], f"{shown}: {reason}; {remedy}")
 
+    lowest, highest = _PRICES_WITHIN
     positive = (*PRICES, "split_factor") if "split_factor" in values else PRICES
     for name in positive:
-        good = np.isfinite(values[name]) & (values[name] > 0)
-        refuse_where(~good, (name,), "must be a positive number")
+        column = values[name]
+        refuse_where(~(np.isfinite(column) & (column > 0)), (name,), "must be a positive number")
+        believable = (column >= lowest) & (column <= highest)
+        refuse_where(~believable, (name,), f"must lie between {lowest:g} and {highest:g}")
     low, high = values["low"], values["high"]
     refuse_where(high < low, ("high", "low"), "high is below low")
     for name in ("open", "close"):
@@ -226,6 +199,7 @@ def _check_values(
     if "volume" in values:
         volume = values["volume"]
         refuse_where((volume < 0) | np.isinf(volume), ("volume",), "must be zero or more")
+        refuse_where(volume > _MOST_VOLUME, ("volume",), f"must be at most {_MOST_VOLUME:g}")
 
 
 def _day(stamp_ns: np.int64, days: int) -> pd.Timestamp:

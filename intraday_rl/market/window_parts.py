@@ -173,5 +173,10 @@ def _check_order(
 
 
 def _check_counts(validation_sessions: int, embargo_sessions: int) -> None:
-    check_range("validation_sessions", validation_sessions, MINIMUM_VALIDATION_SESSIONS)
+    check_range(
+        "validation_sessions",
+        validation_sessions,
+        MINIMUM_VALIDATION_SESSIONS,
+        MOST_SESSIONS_LEFT_OUT,
+    )
     check_range("embargo_sessions", embargo_sessions, 0, MOST_SESSIONS_LEFT_OUT)

@@ -7,10 +7,11 @@ import json
 import math
 import shlex
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
+from intraday_rl.tracking.full_disk import explained_failures
 from intraday_rl.tracking.mlflow_model import store_model
 from intraday_rl.tracking.mlflow_store import open_store, patiently
 from intraday_rl.tracking.parts import MlflowTracking, without_password
@@ -18,6 +19,8 @@ from intraday_rl.tracking.tracker import Curve, FoundRun, RunStatus
 from intraday_rl.tracking.values import cut, flatten, plain
 
 Item = TypeVar("Item")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 # limits of MLflow's REST interface and of its tables
 PARAMS_PER_BATCH = 100
@@ -50,12 +53,14 @@ class MlflowTracker:
         run_tags["mlflow.source.name"] = "intraday_rl"
         if parent_id:
             run_tags["mlflow.parentRunId"] = parent_id
-        run = patiently(self._client.create_run, self._experiment_id, tags=run_tags, run_name=name)
+        run = self._write(
+            self._client.create_run, self._experiment_id, tags=run_tags, run_name=name
+        )
         run_id = str(run.info.run_id)
         texts = flatten(params)
         for batch in _batches(texts.items(), PARAMS_PER_BATCH):
             entities = [Param(key, cut(text, LONGEST_PARAM_VALUE)) for key, text in batch]
-            patiently(self._client.log_batch, run_id, params=entities)
+            self._write(self._client.log_batch, run_id, params=entities)
         long = {key: text for key, text in texts.items() if len(text) > LONGEST_PARAM_VALUE}
         if long:
             self.log_dict(run_id, long, "long_params.json")
@@ -63,11 +68,11 @@ class MlflowTracker:
 
     def resume(self, run_id: str) -> None:
         """Mark a run that ended as running again."""
-        patiently(self._client.update_run, run_id, status="RUNNING")
+        self._write(self._client.update_run, run_id, status="RUNNING")
 
     def finish(self, run_id: str, status: RunStatus = "FINISHED") -> None:
         """Close a run."""
-        patiently(self._client.set_terminated, run_id, status)
+        self._write(self._client.set_terminated, run_id, status)
 
     def set_tags(self, run_id: str, tags: Mapping[str, object]) -> None:
         """Add or replace tags."""
@@ -75,7 +80,7 @@ class MlflowTracker:
 
         for batch in _batches(_tag_texts(tags).items(), PARAMS_PER_BATCH):
             entities = [RunTag(key, text) for key, text in batch]
-            patiently(self._client.log_batch, run_id, tags=entities)
+            self._write(self._client.log_batch, run_id, tags=entities)
 
     def log_metrics(
         self,
@@ -102,17 +107,17 @@ class MlflowTracker:
 
     def log_artifact(self, run_id: str, path: Path, folder: str | None = None) -> None:
         """Copy one file into the run's artifacts."""
-        patiently(self._client.log_artifact, run_id, str(path), folder)
+        self._write(self._client.log_artifact, run_id, str(path), folder)
 
     def log_artifacts(self, run_id: str, path: Path, folder: str | None = None) -> None:
         """Copy a folder's content into the run's artifacts."""
-        patiently(self._client.log_artifacts, run_id, str(path), folder)
+        self._write(self._client.log_artifacts, run_id, str(path), folder)
 
     def log_dict(self, run_id: str, content: Mapping[str, object], filename: str) -> None:
         """Write `content` as a JSON artifact (valid YAML too, whatever the suffix)."""
         text = json.dumps(plain(content), indent=2, allow_nan=False, ensure_ascii=False)
         name = str(PurePosixPath(filename))
-        patiently(self._client.log_text, run_id, text + "\n", name)
+        self._write(self._client.log_text, run_id, text + "\n", name)
 
     def log_dataset(
         self,
@@ -140,7 +145,7 @@ class MlflowTracker:
             profile=json.dumps(plain(profile)) if profile else None,
         )
         entry = DatasetInput(dataset, tags=[InputTag("mlflow.data.context", context)])
-        patiently(self._client.log_inputs, run_id, [entry])
+        self._write(self._client.log_inputs, run_id, [entry])
 
     def log_model(
         self, run_id: str, bundle_folder: Path, columns: Sequence[str], name: str = "model"
@@ -148,12 +153,15 @@ class MlflowTracker:
         """Store a bundle as an MLflow model of the run; "" with `log_models: false`."""
         if not self._part.log_models:
             return ""
-        return store_model(self._client, self._experiment_id, run_id, bundle_folder, columns, name)
+        with explained_failures(self._part.store_uri(self._outputs), self._outputs):
+            return store_model(
+                self._client, self._experiment_id, run_id, bundle_folder, columns, name
+            )
 
     def find_runs(self, tags: Mapping[str, object]) -> list[FoundRun]:
         """The runs of the experiment that carry all these tags, the newest first."""
         conditions = [f"tags.`{key}` = {_quoted(text)}" for key, text in _tag_texts(tags).items()]
-        found = patiently(
+        found = self._write(
             self._client.search_runs,
             [self._experiment_id],
             " and ".join(conditions),
@@ -168,6 +176,16 @@ class MlflowTracker:
         if self._part.is_server():
             return uri
         return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
+
+    def _write(
+        self,
+        operation: Callable[Arguments, Result],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Result:
+        """One operation of the store; a full or read-only disk is a message, not a traceback."""
+        with explained_failures(self._part.store_uri(self._outputs), self._outputs):
+            return patiently(operation, *args, **kwargs)
 
     def _log_points(
         self,
@@ -185,7 +203,7 @@ class MlflowTracker:
             if value is not None and math.isfinite(value)
         )
         for batch in _batches(finite, METRICS_PER_BATCH):
-            patiently(self._client.log_batch, run_id, metrics=batch)
+            self._write(self._client.log_batch, run_id, metrics=batch)
 
 
 def _batches(items: Iterable[Item], size: int) -> Iterable[list[Item]]:

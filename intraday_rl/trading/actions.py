@@ -28,7 +28,7 @@ class TargetAction:
         check_range("max_position", self.max_position, 0.0, 10.0, low_open=True)
         # A wider band could never be left from flat: the agent would be silenced without a word.
         check_range("no_trade_band", self.no_trade_band, 0.0, self.max_position)
-        check_range("lot_size", self.lot_size, 0.0)
+        check_range("lot_size", self.lot_size, 0.0, 1e9)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class LongFlatAction:
     def __post_init__(self) -> None:
         check_range("threshold", self.threshold, 0.0, 1.0, high_open=True)
         check_range("max_position", self.max_position, 0.0, 10.0, low_open=True)
-        check_range("lot_size", self.lot_size, 0.0)
+        check_range("lot_size", self.lot_size, 0.0, 1e9)
 
 
 ActionMap = TargetAction | LongFlatAction

@@ -45,7 +45,7 @@ class Slippage:
             _check_optional(f"bps{side}", getattr(self, f"bps{side}"), 1_000.0)
             _check_optional(f"per_share{side}", getattr(self, f"per_share{side}"))
             _check_optional(f"half_spread_ticks{side}", getattr(self, f"half_spread_ticks{side}"))
-        check_range("tick_usd", self.tick_usd, 0.0, low_open=True)
+        check_range("tick_usd", self.tick_usd, 0.0, 1e6, low_open=True)
 
     def per_side(self, side: str) -> tuple[float, float]:
         """(share of price, USD per share) for `side` in {"buy", "sell"}."""
@@ -78,7 +78,7 @@ class Impact:
     def __post_init__(self) -> None:
         for side in ("", "_buy", "_sell"):
             _check_optional(f"coefficient{side}", getattr(self, f"coefficient{side}"))
-        check_range("window_sessions", self.window_sessions, 2)
+        check_range("window_sessions", self.window_sessions, 2, 5_000)
 
     def per_side(self, side: str) -> float:
         """Y for `side` in {"buy", "sell"}."""
@@ -120,7 +120,7 @@ class Commission:
             for side in ("", "_buy", "_sell"):
                 _check_optional(f"{name}{side}", getattr(self, f"{name}{side}"))
         _check_optional("maximum_percent", self.maximum_percent, 100.0)
-        check_range("pass_through_usd_per_share", self.pass_through_usd_per_share, 0.0)
+        check_range("pass_through_usd_per_share", self.pass_through_usd_per_share, 0.0, 1e6)
 
     def per_side(self, side: str) -> tuple[float, float, float]:
         """(USD per share, share of value, minimum USD) for `side` in {"buy", "sell"}."""
@@ -163,7 +163,7 @@ class Financing:
         check_range("annual_borrow_rate", self.annual_borrow_rate, 0.0, 10.0)
 
 
-def _check_optional(key: str, value: float | None, high: float = float("inf")) -> None:
+def _check_optional(key: str, value: float | None, high: float = 1e6) -> None:
     if value is not None:
         check_range(key, value, 0.0, high)
 

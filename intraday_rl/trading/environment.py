@@ -32,7 +32,7 @@ class Environment:
     initial_equity: float = 100_000.0
 
     def __post_init__(self) -> None:
-        check_range("initial_equity", self.initial_equity, 0.0, low_open=True)
+        check_range("initial_equity", self.initial_equity, 1.0, 1e15)
 
     @property
     def per_traded_share(self) -> bool:
