@@ -231,7 +231,7 @@ for line in (["--help"], ["--cfg", "job"], ["dry_run=true"], ["-m", "dry_run=tru
         main()
     except SystemExit as end:
         assert end.code == 0, line
-    heavy = {"torch", "mlflow", "numba", "stable_baselines3", "plotly"} & set(sys.modules)
+    heavy = {"torch", "mlflow", "numba", "stable_baselines3", "plotly", "optuna"} & set(sys.modules)
     assert not heavy, (line, heavy)
 """
     started = os.times()

@@ -8,14 +8,19 @@ from functools import cache
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.default_element import ConfigDefault, GroupDefault
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf, open_dict
 
-from intraday_rl.config.complaints import COMPOSITION_ERRORS, complaint
+from intraday_rl.config.complaints import COMPOSITION_ERRORS, ConfigProblem, complaint
 from intraday_rl.config.parts import register
 from intraday_rl.errors import ConfigError
 
 CONFIG_NAME = "config"
+# Files that set several things at once. In a sweep Hydra reads them after it has chosen sweeper
+# and launcher, so that their choice would be ignored; conf/search is read before.
+SEVERAL_AT_ONCE = ("preset", "experiment", "debug", "local")
 
 
 @cache
@@ -50,6 +55,38 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
 def compose_in_session(overrides: Sequence[str], *, with_hydra: bool = False) -> DictConfig:
     """`compose_config` inside a session that is already open."""
     try:
-        return compose(CONFIG_NAME, list(overrides), return_hydra_config=with_hydra)
+        config = compose(CONFIG_NAME, list(overrides), return_hydra_config=True)
+        choices = config.hydra.runtime.choices
+        for group in SEVERAL_AT_ONCE:
+            if choices.get(group) is not None:
+                _refuse_launching(f"{group}/{choices[group]}")
     except COMPOSITION_ERRORS as error:
         raise complaint(error, overrides) from error
+    if not with_hydra:
+        with open_dict(config):
+            del config["hydra"]
+    return config
+
+
+def _refuse_launching(name: str) -> None:
+    """Refuse a file, or one it starts from, that says how jobs are launched."""
+    loader = GlobalHydra.instance().config_loader()
+    assert isinstance(loader, ConfigLoaderImpl)
+    loaded = loader.repository.load_config(name)
+    if loaded is None:  # conf/local, where there is none
+        return
+    for what in ("sweeper", "launcher"):
+        choice = any(
+            isinstance(one, GroupDefault) and (one.group or "").lstrip("/") == f"hydra/{what}"
+            for one in loaded.defaults_list or ()
+        )
+        if choice or OmegaConf.select(loaded.config, f"hydra.{what}") is not None:
+            raise ConfigProblem(
+                f"conf/{name}.yaml: sets hydra/{what}, which would be ignored in a sweep; "
+                "put it into a file of conf/search, or on the command line"
+            )
+    for one in loaded.defaults_list or ():
+        path = one.path if isinstance(one, ConfigDefault) else None
+        if path and path != "_self_":
+            parent = "" if path.startswith("/") else f"{name.rpartition('/')[0]}/"
+            _refuse_launching(f"{parent}{path.lstrip('/')}")
