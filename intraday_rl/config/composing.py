@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import yaml
 from hydra import compose, initialize_config_dir
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.core.default_element import ConfigDefault, GroupDefault
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
 from intraday_rl.config.complaints import COMPOSITION_ERRORS, ConfigProblem, complaint
 from intraday_rl.config.parts import register
@@ -56,37 +55,36 @@ def compose_in_session(overrides: Sequence[str], *, with_hydra: bool = False) ->
     """`compose_config` inside a session that is already open."""
     try:
         config = compose(CONFIG_NAME, list(overrides), return_hydra_config=True)
-        choices = config.hydra.runtime.choices
-        for group in SEVERAL_AT_ONCE:
-            if choices.get(group) is not None:
-                _refuse_launching(f"{group}/{choices[group]}")
     except COMPOSITION_ERRORS as error:
         raise complaint(error, overrides) from error
+    runtime = config.hydra.runtime
+    folders = [Path(one.path) for one in runtime.config_sources if one.schema == "file"]
+    for group in SEVERAL_AT_ONCE:
+        if runtime.choices.get(group) is not None:
+            _refuse_launching(folders, f"{group}/{runtime.choices[group]}")
     if not with_hydra:
         with open_dict(config):
             del config["hydra"]
     return config
 
 
-def _refuse_launching(name: str) -> None:
+def _refuse_launching(folders: Sequence[Path], name: str) -> None:
     """Refuse a file, or one it starts from, that says how jobs are launched."""
-    loader = GlobalHydra.instance().config_loader()
-    assert isinstance(loader, ConfigLoaderImpl)
-    loaded = loader.repository.load_config(name)
-    if loaded is None:  # conf/local, where there is none
-        return
+    files = [path for path in (folder / f"{name}.yaml" for folder in folders) if path.is_file()]
+    content = yaml.safe_load(files[0].read_text("utf-8")) if files else None
+    content = content or {}
+    defaults = [
+        (one, None) if isinstance(one, str) else next(iter(one.items()))
+        for one in content.get("defaults") or ()
+    ]
+    chosen = {str(key).rpartition(" ")[2].lstrip("/") for key, _ in defaults}
     for what in ("sweeper", "launcher"):
-        choice = any(
-            isinstance(one, GroupDefault) and (one.group or "").lstrip("/") == f"hydra/{what}"
-            for one in loaded.defaults_list or ()
-        )
-        if choice or OmegaConf.select(loaded.config, f"hydra.{what}") is not None:
+        if f"hydra/{what}" in chosen or what in (content.get("hydra") or {}):
             raise ConfigProblem(
-                f"conf/{name}.yaml: sets hydra/{what}, which would be ignored in a sweep; "
+                f"{files[0]}: sets hydra/{what}, which would be ignored in a sweep; "
                 "put it into a file of conf/search, or on the command line"
             )
-    for one in loaded.defaults_list or ():
-        path = one.path if isinstance(one, ConfigDefault) else None
-        if path and path != "_self_":
-            parent = "" if path.startswith("/") else f"{name.rpartition('/')[0]}/"
-            _refuse_launching(f"{parent}{path.lstrip('/')}")
+    for key, value in defaults:
+        if value is None and key != "_self_":  # another file of the group, or of the root
+            parent = "" if key.startswith("/") else f"{name.rpartition('/')[0]}/"
+            _refuse_launching(folders, f"{parent}{key.lstrip('/')}")
