@@ -323,3 +323,10 @@ def test_a_search_writes_its_trials_its_verdict_and_the_command_of_its_best(type
         trial.params for trial in trials
     ]
     assert len(list(study.parent.glob(f"{study.name}-before-*"))) == 1
+
+
+def test_configuration_md_names_every_option_of_a_search():
+    text = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
+    with hydra_session():
+        options = compose_in_session(["search=optuna_tpe"], with_hydra=True).hydra.sweeper
+    assert not [key for key in options if f"`hydra.sweeper.{key}`" not in text and key[0] != "_"]

@@ -50,7 +50,8 @@ def test_a_search_killed_in_the_middle_is_completed_and_not_repeated(tmp_path):
     for folder in (whole, cut):
         folder.mkdir()
     undisturbed = start(whole)
-    assert undisturbed.wait() == 0, undisturbed.communicate()[1]
+    _, err = undisturbed.communicate()
+    assert undisturbed.returncode == 0, err
 
     killed = start(cut)
     give_up = time.monotonic() + 300.0
