@@ -17,12 +17,13 @@ from omegaconf import DictConfig, open_dict
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from intraday_rl.config import hydra_session
+from hydra_plugins.intraday_rl_sweeper import Pruner, Sampler, SearchOptions
+from intraday_rl.config import compose_plan, hydra_session
 from intraday_rl.config.composing import compose_in_session
 from intraday_rl.entry import main, search, sweep
-from intraday_rl.entry.search.pruning import PRUNED_AT, stop_early
+from intraday_rl.entry.search.pruning import PRUNED_AT, stop_early, stop_early_of
 from intraday_rl.entry.search.space import space_of
-from intraday_rl.entry.search.study import JOURNAL, open_study
+from intraday_rl.entry.search.study import JOURNAL, Search, open_study
 from intraday_rl.entry.search.trials import run_trials
 from intraday_rl.errors import ConfigError, FoldFailed
 from intraday_rl.records import read_json, write_text
@@ -79,30 +80,25 @@ def test_the_corners_take_every_choice_and_both_ends():
 # --- the identity -------------------------------------------------------------------------------
 
 
-def key_of(*overrides: str) -> str:
-    found = sweep._jobs(["hydra/sweeper=search", *AXES, *overrides]).search
-    assert found is not None
-    return found.key
+def key_of(*overrides: str, axis: str = AXES[0], **options: object) -> str:
+    given = SearchOptions(**options)  # type: ignore[arg-type]
+    return Search(space(axis), given, batch=1).keyed(compose_plan(overrides)).key
 
 
 def test_a_search_is_known_by_what_it_asks_not_by_how_far_or_how_it_runs():
     same = key_of()
-    assert same == key_of(
-        "hydra.sweeper.n_trials=99", "hydra.sweeper.batch=3", "hydra/launcher=joblib",
-        "paths.outputs=elsewhere", "tracking=none", "parallel.workers=2", "force=true",
-    )  # fmt: skip
+    assert same == key_of(n_trials=99, max_failure_rate=0.5, batch=3)
+    assert same == key_of("paths.outputs=x", "tracking=none", "parallel.workers=2", "force=true")
     others = [
-        key_of(change)
-        for change in (
-            "hydra.sweeper.seed=1",
-            "hydra.sweeper.sampler=random",
-            "agent.gamma=interval(0.9,0.99)",
-            "agent.tau=0.01",
-            "seeds=[0,1]",
-            "windows.embargo_sessions=2",
-        )
+        key_of(seed=1),
+        key_of(sampler=Sampler.random),
+        key_of(pruner=Pruner.median),
+        key_of(axis="agent.gamma=interval(0.9,0.99)"),
+        key_of("agent.tau=0.01"),
+        key_of("seeds=[0,1]"),
+        key_of("windows.embargo_sessions=2"),
     ]
-    assert len({same, *others}) == 7
+    assert len({same, *others}) == 8
 
 
 # --- asking and telling -------------------------------------------------------------------------
@@ -209,6 +205,26 @@ def test_a_trial_below_the_median_of_the_others_is_given_up_by_its_first_seed_al
     assert seen.user_attrs == {PRUNED_AT: 200}
 
 
+@pytest.mark.parametrize("pruner", ["none", "median"])
+def test_a_job_of_a_search_reports_the_window_its_score_is_from(tmp_path, pruner):
+    words = ["search=optuna_tpe", "debug=tiny", f"hydra.sweeper.pruner={pruner}"]
+    with hydra_session():
+        hydra = compose_in_session([*words, "hydra.sweeper.trial=0"], with_hydra=True).hydra
+    with open_dict(hydra):
+        hydra.sweep.dir = str(tmp_path)
+    open_study(tmp_path).ask()
+    look = stop_early_of(hydra, compose_plan([*words[1:2], "seeds=[7,0]"]))
+    assert (look is None) == (pruner == "none")
+    if look is not None:
+        for window, seed in (("2019-01-01_2019-12-31", 7), ("2018-05-02_2018-06-01", 0)):
+            assert not look(window, seed, 320, 9.0)
+        assert not look("2018-05-02_2018-06-01", 7, 320, 1.5)
+        assert open_study(tmp_path).get_trials()[0].intermediate_values == {320: 1.5}
+        again = stop_early_of(hydra, compose_plan([*words[1:2], "seeds=[7,0]"]))
+        assert again is not None
+        assert not again("2018-05-02_2018-06-01", 7, 320, 1.5)
+
+
 def test_a_job_that_was_given_up_is_pruned_not_failed(tmp_path):
     folder = tmp_path / "study"
 
@@ -298,8 +314,8 @@ def test_a_search_writes_its_trials_its_verdict_and_the_command_of_its_best(type
         return Outcome(plan.agent.gamma, 1 if plan.agent.gamma < 0.92 else 0)
 
     monkeypatch.setattr(sweep, "run_plan", job)
-    line = ("-m", "search=optuna_random", "hydra.sweeper.n_trials=4", "debug=tiny", "reward=dsr",
-            "agent.net_arch=[8]", "agent.batch_size=32,64")  # fmt: skip
+    line = ("-m", "search=optuna_random", "hydra.sweeper.n_trials=2", "debug=tiny", "reward=dsr",
+            "agent.net_arch=[8]", "agent.batch_size=32")  # fmt: skip
     status, out, err = typed(*line, "hydra.sweeper.max_failure_rate=1")
     assert (status, err) == (0, "")
     (study,) = (path for path in Path("outputs/searches").iterdir() if path.is_dir())
@@ -309,9 +325,9 @@ def test_a_search_writes_its_trials_its_verdict_and_the_command_of_its_best(type
     assert f"validation score {best:.4f}" in out
     assert "run it alone: intraday-rl debug=tiny" in out
     assert f"agent.gamma={best!r}" in out
-    assert [len(found) for found in verdicts] == [4]
-    record = read_json(study / "jobs" / "3.json")
-    assert f"agent.gamma={trials[3].params['agent.gamma']!r}" in record["overrides"]
+    assert [len(found) for found in verdicts] == [2]
+    record = read_json(study / "jobs" / "1.json")
+    assert f"agent.gamma={trials[1].params['agent.gamma']!r}" in record["overrides"]
 
     with FileLock(study.with_suffix(".lock")):
         status, _, err = typed(*line)

@@ -39,12 +39,14 @@ def stop_early(
     study: optuna.Study, number: int, first_seed: int, first_window: Callable[[], str]
 ) -> StopEarly:
     """Report the first seed on the first window to the study; True once the pruner has enough."""
-    trial = optuna.trial.Trial(study, study.get_trials()[number]._trial_id)
+    known = study.get_trials()[number]
+    trial = optuna.trial.Trial(study, known._trial_id)
 
     def look(window: str, seed: int, step: int, sharpe: float) -> bool:
         if seed != first_seed or window != first_window():
             return False
-        trial.report(sharpe, step)
+        if step not in known.intermediate_values:  # a trial that was cut off trains again
+            trial.report(sharpe, step)
         if not trial.should_prune():
             return False
         trial.set_user_attr(PRUNED_AT, step)
