@@ -20,18 +20,6 @@ from intraday_rl.trading.rewards import has_moments
 TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=_-]{0,31}")
 FEWEST_TO_ABSTAIN_BY = 20  # validation sessions; half of them give the interval
 LARGEST_SEED = 2**32 - 1
-# More fits into no machine's memory, or into nobody's lifetime.
-LARGEST_OF_AN_AGENT = {
-    "buffer_size": 100_000_000,
-    "batch_size": 1_000_000,
-    "n_envs": 100_000,
-    "train_freq": 1_000_000,
-    "gradient_steps": 1_000_000,
-    "target_update_interval": 1_000_000_000,
-    "total_timesteps": 10_000_000_000,
-    "eval_freq": 10_000_000_000,
-}
-MOST_UNITS, MOST_LAYERS = 16_384, 16
 
 
 class Format(Enum):
@@ -154,19 +142,7 @@ class Plan:
                 raise ConfigError(key, repr(name), "must be a ticker such as TQQQ or BRK.B")
             if name is not None:  # spy and SPY are one symbol, whose test days are counted together
                 setattr(self, key, name.upper())
-        self._check_sizes()
         self._check_abstention()
-
-    def _check_sizes(self) -> None:
-        """A number with some zeros too many is refused here, not by a machine that stands still."""
-        if not isinstance(self.agent, Sac):
-            return
-        for key, largest in LARGEST_OF_AN_AGENT.items():
-            check_range(f"agent.{key}", getattr(self.agent, key), -1, largest)
-        layers = self.agent.net_arch
-        if len(layers) > MOST_LAYERS or max(layers) > MOST_UNITS:
-            remedy = f"must be at most {MOST_LAYERS} layers of at most {MOST_UNITS} units"
-            raise ConfigError("agent.net_arch", layers, remedy)
 
     def _check_abstention(self) -> None:
         """Below some sessions nothing can be proven, and a learned agent would never trade."""

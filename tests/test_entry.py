@@ -187,12 +187,18 @@ def test_outputs_that_cannot_be_written_are_named(leave, tmp_path, many):
     assert "Traceback" not in left.err
 
 
-def test_a_ctrl_c_is_status_130(leave, monkeypatch):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_with_its_status_and_the_line_that_goes_on(
+    leave, monkeypatch, number, status
+):
     def interrupted(*_: object) -> Outcome:
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), number)
+        raise AssertionError("the signal was not heard")
 
     monkeypatch.setattr("intraday_rl.entry.run_plan", interrupted)
-    assert leave().status == 130
+    left = leave("symbol=SPY")
+    assert left.status == status
+    assert left.err.endswith("the same command goes on: intraday-rl symbol=SPY\n")
 
 
 # --- what is printed ----------------------------------------------------------------------------
@@ -243,7 +249,7 @@ for line in (["--help"], ["--cfg", "job"], ["dry_run=true"], ["-m", "dry_run=tru
         main()
     except SystemExit as end:
         assert end.code == 0, line
-    heavy = {"torch", "mlflow", "numba", "stable_baselines3", "plotly"} & set(sys.modules)
+    heavy = {"torch", "mlflow", "numba", "stable_baselines3", "plotly", "optuna"} & set(sys.modules)
     assert not heavy, (line, heavy)
 """
     started = os.times()

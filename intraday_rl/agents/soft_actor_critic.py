@@ -7,6 +7,20 @@ from dataclasses import dataclass, field
 
 from intraday_rl.errors import ConfigError, check_range
 
+# More fits into no machine's memory, or into nobody's lifetime: a typing error, refused here and
+# not by a machine that stands still.
+LARGEST = {
+    "buffer_size": 100_000_000,
+    "batch_size": 1_000_000,
+    "n_envs": 100_000,
+    "train_freq": 1_000_000,
+    "target_update_interval": 1_000_000_000,
+    "total_timesteps": 10_000_000_000,
+    "eval_freq": 10_000_000_000,
+}
+MOST_UPDATES_AT_ONCE = 1_000_000
+MOST_UNITS, MOST_LAYERS = 16_384, 16
+
 
 @dataclass(slots=True, kw_only=True)
 class SoftActorCritic:
@@ -58,21 +72,15 @@ class SoftActorCritic:
         check_range("learning_rate", self.learning_rate, 0.0, 1.0, low_open=True)
         check_range("tau", self.tau, 0.0, 1.0, low_open=True)
         check_range("gamma", self.gamma, 0.0, 1.0)
-        for key in (
-            "buffer_size",
-            "batch_size",
-            "train_freq",
-            "target_update_interval",
-            "total_timesteps",
-            "eval_freq",
-            "n_envs",
-        ):
-            check_range(key, getattr(self, key), 1)
+        for key, largest in LARGEST.items():
+            check_range(key, getattr(self, key), 1, largest)
         check_range("learning_starts", self.learning_starts, 0)
         if self.gradient_steps != -1:
-            check_range("gradient_steps", self.gradient_steps, 1)
-        if not self.net_arch or min(self.net_arch) < 1:
-            raise ConfigError("net_arch", self.net_arch, "needs at least one layer of 1 or more")
+            check_range("gradient_steps", self.gradient_steps, 1, MOST_UPDATES_AT_ONCE)
+        sizes = self.net_arch
+        if not 1 <= len(sizes) <= MOST_LAYERS or not 1 <= min(sizes) <= max(sizes) <= MOST_UNITS:
+            remedy = f"needs 1 to {MOST_LAYERS} layers of 1 to {MOST_UNITS} units"
+            raise ConfigError("net_arch", sizes, remedy)
         if self.reward_scale is not None:
             check_range("reward_scale", self.reward_scale, 0.0, low_open=True)
         _check_ent_coef(self.ent_coef)

@@ -63,6 +63,8 @@ def _check_hydra_overrides(overrides: Sequence[str], *, multirun: bool) -> None:
         raise complaint(error) from error
     for text, override in zip(overrides, parsed, strict=True):
         key = override.key_or_group
+        if key == "search" and not multirun and override.value() is not None:
+            raise ConfigError(key, override.value(), "a search runs many jobs; add -m")
         if key.partition(".")[0].partition("/")[0] != "hydra" or _is_under(key, ALWAYS):
             continue
         value = text.partition("=")[2]

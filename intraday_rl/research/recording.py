@@ -115,6 +115,8 @@ class Recording:
                     parent_id=parent,
                 )
             recording._resume_unfinished()
+            for run_id in (parent, *recording.children.values()) if context.tags else ():
+                tracker.set_tags(run_id, context.tags)
             if parent:
                 write_json(folder.mlflow, {"parent": parent, "children": recording.children})
         return recording
