@@ -6,6 +6,7 @@ import json
 import os
 import runpy
 import shlex
+import signal
 import subprocess
 import sys
 import time
