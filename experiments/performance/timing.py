@@ -104,6 +104,6 @@ def spread(values: list[float]) -> str:
 def number(value: float) -> str:
     """Three significant digits, with k and M."""
     for size, suffix in ((1e6, "M"), (1e3, "k")):
-        if value >= size:
+        if value >= 0.9995 * size:  # else rounding would reach the next unit
             return f"{value / size:.3g}{suffix}"
     return f"{value:.3g}"

@@ -40,7 +40,8 @@ def test_sides_alternate_and_the_first_pair_does_not_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.0312, "0.0312"), (999.0, "999"), (1_234.0, "1.23k"), (12.3e6, "12.3M")]
+    ("value", "text"),
+    [(0.0312, "0.0312"), (999.0, "999"), (999.7, "1k"), (1_234.0, "1.23k"), (12.3e6, "12.3M")],
 )
 def test_numbers_have_three_digits(value: float, text: str) -> None:
     assert number(value) == text
