@@ -4,8 +4,10 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin
 GROUP ?=
+BENCH_VENV ?= .bench-venv
+QUICK ?=
 
-.PHONY: help install demo test test-slow lint format ui lock clean
+.PHONY: help install demo test test-slow lint format ui bench lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -43,6 +45,15 @@ format: install ## Put every file in order
 
 ui: install ## Open the MLflow UI on the runs under outputs/
 	$(RUN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/outputs/mlflow.db --port 5000
+
+$(BENCH_VENV)/installed: requirements-bench.lock pyproject.toml
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.lock
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+bench: $(BENCH_VENV)/installed ## Speed beside other packages, to docs/performance.md; QUICK=1 only tries it
+	$(BENCH_VENV)/bin/python experiments/performance/bench.py $(if $(QUICK),--quick)
 
 lock: ## Write requirements.lock from the ranges in pyproject.toml
 	rm -rf .lock-venv && $(PYTHON) -m venv .lock-venv

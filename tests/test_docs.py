@@ -39,6 +39,8 @@ BY_HAND = {
     "make test-slow": "long",
     "make install": "builds an environment",
     "make lint": "runs beside the tests in `make test`",
+    "make bench": "half an hour, in an environment of its own",
+    "make bench QUICK=1": "minutes, in an environment of its own",
     "make ui": "starts a server that does not end",
     ".venv/bin/pre-commit install": "changes the checkout's own git hooks",
 }

@@ -2,69 +2,149 @@
 
 from __future__ import annotations
 
+import argparse
 import os
-import platform
 import sys
-from datetime import date
-from importlib.metadata import version
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
-from end_to_end import compare_end_to_end, compare_workers
+from end_to_end import Fits, compare_end_to_end
 from environments import compare_environments
-from growth import MINUTE_BARS, growth_rows, start_rows
-from timing import Compared
+from growth import HEAD as GROWTH_HEAD
+from growth import measure_growth, minute_bars_line
+from jax_training import compare_jax_training
+from overhead import measure_overhead
+from page import machine_line, table, with_measured
+from processes import OUTPUTS, ROOT, SideFailed
+from timing import HEAD as COMPARED_HEAD
+from timing import Compared, Measured
 from updates import compare_updates
+from waiting import HEAD as MEASURED_HEAD
+from waiting import measure_compiling, measure_evaluation, measure_starts
 
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- MEASURED BEGIN -->", "<!-- MEASURED END -->"
-PACKAGES = ("torch", "stable-baselines3", "numba", "numpy", "gymnasium", "gym-trading-env",
-            "gym-anytrading", "sbx-rl", "jax")  # fmt: skip
-HEAD = ["| what | here | the other | ratio: median (range) | goal |", "|---|---|---|---|---|"]
+PACKAGES = (
+    "torch", "stable-baselines3", "numba", "numpy", "gymnasium", "gym-trading-env",
+    "gym-anytrading", "sbx-rl", "jax",
+)  # fmt: skip
 
 
-def main() -> None:
-    """Measure, print, and replace the measured part of the page."""
+@dataclass(frozen=True)
+class Size:
+    """How much is measured: rounds of each comparison, and the work of one side in a round."""
+
+    rounds: int
+    rounds_64: int  # of four fits, which take minutes
+    rounds_256: int
+    environment_steps: int
+    updates: int
+    overhead_steps: int
+    jax_steps: int
+    fits_64: Fits
+    fits_256: Fits
+
+
+FULL = Size(
+    rounds=5,
+    rounds_64=3,
+    rounds_256=2,
+    environment_steps=20_000,
+    updates=800,
+    overhead_steps=16_000,
+    jax_steps=8_000,
+    fits_64=Fits(64, 20_000),
+    fits_256=Fits(256, 20_000),
+)
+QUICK = Size(
+    rounds=1,
+    rounds_64=1,
+    rounds_256=1,
+    environment_steps=2_000,
+    updates=80,
+    overhead_steps=3_200,
+    jax_steps=2_000,
+    fits_64=Fits(64, 2_000, count=2, compiled="always"),
+    fits_256=Fits(256, 1_500, count=2, compiled="always"),
+)
+
+
+def comparisons(size: Size) -> Iterator[Compared]:
+    """Two sides in turn. A new one is a line here."""
+    yield from compare_environments(size.environment_steps, size.rounds)
+    yield compare_updates(256, size.updates, size.rounds, goal=2.5)
+    yield compare_updates(64, 4 * size.updates, size.rounds, goal=3.0)
+    yield compare_jax_training(steps=size.jax_steps, rounds=size.rounds_64)
+    yield from compare_end_to_end(size.fits_64, size.rounds_64, goal=6.0)
+    yield from compare_end_to_end(size.fits_256, size.rounds_256, goal=3.0, goal_of_workers=1.8)
+
+
+def measurements(size: Size) -> Iterator[Measured]:
+    """One side alone, against a bound."""
+    yield from measure_starts(size.rounds)
+    yield measure_evaluation(size.rounds)
+    yield measure_overhead(256, size.overhead_steps // 4, size.rounds)
+    yield measure_overhead(64, size.overhead_steps, size.rounds)
+    yield from measure_compiling(256, size.rounds)
+    yield from measure_compiling(64, size.rounds)
+
+
+def main() -> int:
+    """Measure all, print it, and only then replace the measured part of the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small, once; no page is written")
+    quick = parser.parse_args().quick
     os.chdir(ROOT)
-    quick = "--quick" in sys.argv
-    rounds = 1 if quick else 3
-    compared = [
-        *compare_environments(),
-        compare_updates(256, goal=2.5),
-        compare_updates(64, goal=3.0),
-        compare_end_to_end(64, 8_000 if quick else 40_000, 6.0, rounds),
-        compare_end_to_end(256, 4_000 if quick else 20_000, 3.0, rounds),
-        compare_workers(64, 8_000 if quick else 40_000, rounds),
-    ]
-    lines = [BEGIN, *_machine(), "", *_table(compared), "", *_growth(), END]
-    print("\n".join(lines))  # noqa: T201
+    OUTPUTS.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    try:
+        lines = _measure(QUICK if quick else FULL)
+    except PackageNotFoundError as error:
+        _say(f"{error.name} is not installed: `make bench` does it, from requirements-bench.lock")
+        return 1
+    except SideFailed as error:
+        _say(f"nothing is written, this failed:\n{error}")
+        return 1
+    except Exception:  # the boundary: a peer may fail in any way
+        traceback.print_exc()
+        _say("nothing is written, the comparison above failed")
+        return 1
+    _say(f"\n{time.perf_counter() - started:.0f} s in all")
     if not quick:
-        text = PAGE.read_text("utf-8")
-        before, _, rest = text.partition(BEGIN)
-        PAGE.write_text(before + "\n".join(lines) + rest.partition(END)[2], "utf-8")
+        PAGE.write_text(with_measured(PAGE.read_text("utf-8"), lines), "utf-8")
+        _say(f"written: {PAGE.relative_to(ROOT)}")
+    return 0
 
 
-def _machine() -> list[str]:
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    return [
-        f"Measured {date.today().isoformat()} on {os.cpu_count()} cores ({platform.machine()}), "  # noqa: DTZ011
-        f"Python {platform.python_version()}; {versions}.",
-    ]
+def _measure(size: Size) -> list[str]:
+    """The lines of the page, shown as they come."""
+    lines: list[str] = []
+
+    def add(*more: str) -> None:
+        _say(*more)
+        lines.extend(more)
+
+    add(machine_line(PACKAGES))
+    add(*table(COMPARED_HEAD, []))
+    for compared in comparisons(size):
+        add(compared.row())
+    add(*table(MEASURED_HEAD, []))
+    for measured in measurements(size):
+        add(measured.row())
+    add(*table(GROWTH_HEAD, []))
+    for growth in measure_growth():
+        add(growth.row())
+    data = Path(os.environ.get("INTRADAY_RL_DATA", ROOT.parent / "shared" / "data"))
+    add("", minute_bars_line(data))
+    return lines
 
 
-def _table(compared: list[Compared]) -> list[str]:
-    return [*HEAD, *(one.row() for one in compared)]
-
-
-def _growth() -> list[str]:
-    folder = Path(os.environ.get("INTRADAY_RL_DATA", ROOT.parent / "shared" / "data"))
-    minute_bars = folder / MINUTE_BARS
-    rows = growth_rows(minute_bars if minute_bars.is_file() else None)
-    return [
-        "| what grows | seconds | peak MiB |", "|---|---|---|", *rows, "",
-        "| start | seconds: median (range) |", "|---|---|", *start_rows(),
-    ]  # fmt: skip
+def _say(*lines: str) -> None:
+    print(*lines, sep="\n", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -19,8 +19,11 @@ ACCOUNTS = 256
 OVERRIDES = ["tracking=none", "paths.outputs=outputs/performance"]
 
 
-def compare_environments() -> list[Compared]:
-    """Account-steps a second with the full cost book and the differential Sharpe reward."""
+def compare_environments(steps: int, rounds: int) -> list[Compared]:
+    """Account-steps a second with the full cost book and the differential Sharpe reward.
+
+    `steps` of one account on the other side; ours takes as long with many more of 256.
+    """
     assert intraday_rl  # importing it registers the id
     vector = gymnasium.make_vec("intraday_rl/Trading-v0", num_envs=ACCOUNTS, overrides=OVERRIDES)
     vector.reset(seed=0)
@@ -29,25 +32,43 @@ def compare_environments() -> list[Compared]:
     face = Sb3VecEnv(vector.unwrapped, failure_folder=Path("outputs/performance"))
 
     def ours() -> float:
-        return rate(lambda: vector.step(actions), 4_000, ACCOUNTS)
+        return rate(lambda: vector.step(actions), steps // 5, ACCOUNTS)
 
     def ours_through_sb3() -> float:
         def step() -> None:
             face.step_async(actions)
             face.step_wait()
 
-        return rate(step, 1_000, ACCOUNTS)
+        return rate(step, steps // 20, ACCOUNTS)
 
     bars = _bars()
     trading, anytrading = _gym_trading_env(bars), _gym_anytrading(bars)
     return [
-        compare(f"environment, {ACCOUNTS} accounts, against gym-trading-env", "steps/s", ours,
-                lambda: _one_account(trading, 20_000), goal=100.0),
-        compare(f"environment, {ACCOUNTS} accounts, against gym-anytrading", "steps/s", ours,
-                lambda: _one_account(anytrading, 40_000)),
-        compare("the same through the SB3 face, against gym-trading-env", "steps/s",
-                ours_through_sb3, lambda: _one_account(trading, 20_000)),
-    ]  # fmt: skip
+        compare(
+            f"environment, {ACCOUNTS} accounts, against gym-trading-env",
+            "steps/s",
+            ours,
+            lambda: _one_account(trading, steps),
+            rounds,
+            goal=100.0,
+            goal_here=1e7,
+        ),
+        compare(
+            f"environment, {ACCOUNTS} accounts, against gym-anytrading",
+            "steps/s",
+            ours,
+            lambda: _one_account(anytrading, 2 * steps),
+            rounds,
+        ),
+        compare(
+            "the same through the SB3 face, against gym-trading-env",
+            "steps/s",
+            ours_through_sb3,
+            lambda: _one_account(trading, steps),
+            rounds,
+            goal_here=2e6,
+        ),
+    ]
 
 
 def _bars() -> pd.DataFrame:

@@ -2,99 +2,95 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from processes import Ran, run, run_job
+
+TIMES = (1, 4, 16)
+HEAD = ("| what grows | × 1 | × 4 | × 16 | time of × 16 |", "|---|---|---|---|---|")
 MINUTE_BARS = "SPY_1min_2023-11_2025-11.parquet"
 
 STEP_ACCOUNTS = """
-import resource, sys, time, gymnasium, intraday_rl
-n = int(sys.argv[1])
-env = gymnasium.make_vec("intraday_rl/Trading-v0", num_envs=n,
+import sys, time, gymnasium, intraday_rl
+env = gymnasium.make_vec("intraday_rl/Trading-v0", num_envs=int(sys.argv[1]),
                          overrides=["tracking=none", "paths.outputs=outputs/performance"])
 env.reset(seed=0); actions = env.action_space.sample(); env.step(actions)
 started = time.perf_counter()
 for _ in range(2000): env.step(actions)
-seconds = time.perf_counter() - started
-print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(time.perf_counter() - started)
 """
 
 
-def growth_rows(minute_bars: Path | None) -> list[str]:
-    """Rows of a markdown table: what grows, how far, seconds and MiB."""
-    rows = []
-    for accounts in (256, 1_024, 4_096):
-        seconds, memory = _script(STEP_ACCOUNTS, str(accounts))
-        rows.append(f"| 2,000 steps of {accounts:,} accounts | {seconds:.2f} | {memory:.0f} |")
-    for end, times in (("2018-12-31", 1), ("2021-12-31", 4), ("2033-12-31", 16)):
-        seconds, memory = _job(
-            "agent=random", f"data.end={end}", "windows=auto", "windows.train_size=6 months",
-            "windows.test_size=3 months", "windows.validation_sessions=40",
-        )  # fmt: skip
-        rows.append(
-            f"| walk-forward of a random agent, sessions ×{times} | {seconds:.1f} | {memory:.0f} |"
+@dataclass(frozen=True)
+class Growth:
+    """The same work 1, 4 and 16 times as large; linear or better is the goal."""
+
+    what: str
+    seconds: list[float]
+    peak_mebibytes: list[float]
+
+    def row(self) -> str:
+        """A row of a markdown table."""
+        points = [
+            f"{time:.3g} s, {peak:.0f} MiB"
+            for time, peak in zip(self.seconds, self.peak_mebibytes, strict=True)
+        ]
+        times = self.seconds[-1] / self.seconds[0]
+        met = "✓" if times <= TIMES[-1] else "**more than in proportion**"
+        return f"| {self.what} | {' | '.join(points)} | × {times:.3g} {met} |"
+
+
+def measure_growth() -> list[Growth]:
+    """Sessions, accounts, seeds."""
+    return [
+        _grow("2,000 steps of 256 accounts", lambda n: _step_accounts(256 * n)),
+        _grow("walk-forward of a random agent over one year", lambda n: _walk(2018 + n - 1)),
+        _grow("the quickstart's three folds, random agent, one seed", _seeds),
+    ]
+
+
+def minute_bars_line(folder: Path) -> str:
+    """A sentence on a year of real 1-minute bars, or on their absence."""
+    path = folder / MINUTE_BARS
+    if not path.is_file():
+        return (
+            f"A year of 1-minute bars: not measured, `{MINUTE_BARS}` is not there; "
+            "`INTRADAY_RL_DATA` names its folder."
         )
-    for seeds in (1, 4, 16):
-        seconds, memory = _job("agent=random", f"seeds=[{','.join(map(str, range(seeds)))}]")
-        rows.append(
-            f"| walk-forward of a random agent, {seeds} seeds | {seconds:.1f} | {memory:.0f} |"
-        )
-    if minute_bars is not None:
-        seconds, memory = _job(
-            "agent=random", "symbol=SPY", "data=parquet", f"data.path={minute_bars}",
-            "data.bar_label=start", "data.bar_minutes=1", "windows=auto",
-            "windows.train_size=6 months", "windows.test_size=1 year",
-            "windows.validation_sessions=40",
-        )  # fmt: skip
-        rows.append(
-            f"| a year of 1-minute SPY bars as test, random agent | {seconds:.1f} | {memory:.0f} |"
-        )
-    return rows
-
-
-def start_rows() -> list[str]:
-    """Seconds until the first words: median of five."""
-    rows = []
-    for words in (["--help"], ["dry_run=true"]):
-        times = []
-        for _ in range(5):
-            started = time.perf_counter()
-            subprocess.run(
-                [sys.executable, "experiments/run.py", *words],
-                cwd=ROOT, check=True, capture_output=True,
-            )  # fmt: skip
-            times.append(time.perf_counter() - started)
-        rows.append(
-            f"| `{words[0]}` | {sorted(times)[2]:.2f} ({min(times):.2f}–{max(times):.2f}) |"
-        )
-    return rows
-
-
-def _job(*overrides: str) -> tuple[float, float]:
-    command = ["experiments/run.py", "tracking=none", "force=true",
-               "paths.outputs=outputs/performance/growth", *overrides]  # fmt: skip
-    return _measure(command)
-
-
-def _script(code: str, *arguments: str) -> tuple[float, float]:
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=ROOT, check=True, capture_output=True, text=True,
+    ran = run_job(
+        "growth", "agent=random", "symbol=SPY", "data=parquet", f"data.path={path}",
+        "data.bar_label=start", "data.bar_minutes=1", "windows=auto",
+        "windows.train_size=6 months", "windows.test_size=1 year",
+        "windows.validation_sessions=40",
     )  # fmt: skip
-    seconds, memory = done.stdout.split()
-    return float(seconds), float(memory)
-
-
-def _measure(command: list[str]) -> tuple[float, float]:
-    """Seconds and peak MiB of the largest process of a command."""
-    code = (
-        "import resource, subprocess, sys, time; started = time.perf_counter(); "
-        "subprocess.run([sys.executable, *sys.argv[1:]], check=True, stdout=subprocess.DEVNULL, "
-        "stderr=subprocess.DEVNULL); "
-        "print(time.perf_counter() - started, "
-        "resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"
+    return (
+        "A year of 1-minute SPY bars as test, six months before it to fit, random agent: "
+        f"{ran.seconds:.3g} s, {ran.peak_mebibytes:.0f} MiB."
     )
-    return _script(code, *command)
+
+
+def _grow(what: str, work: Callable[[int], Ran]) -> Growth:
+    points = [work(times) for times in TIMES]
+    return Growth(
+        what, [point.seconds for point in points], [point.peak_mebibytes for point in points]
+    )
+
+
+def _step_accounts(accounts: int) -> Ran:
+    """The steps alone: starting takes longer than they do."""
+    ran = run("-c", STEP_ACCOUNTS, str(accounts))
+    return Ran(float(ran.output), ran.peak_mebibytes, ran.output)
+
+
+def _walk(last_year: int) -> Ran:
+    return run_job(
+        "growth", "agent=random", f"data.end={last_year}-12-31", "windows=auto",
+        "windows.train_size=6 months", "windows.test_size=3 months",
+        "windows.validation_sessions=40",
+    )  # fmt: skip
+
+
+def _seeds(count: int) -> Ran:
+    return run_job("growth", "agent=random", f"seeds=[{','.join(map(str, range(count)))}]")

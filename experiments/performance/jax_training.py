@@ -3,13 +3,13 @@ included, each side in a process of its own that has compiled everything before 
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import gymnasium
 import numpy as np
+from processes import ROOT, run
 from timing import Compared, compare
 
 import intraday_rl
@@ -18,7 +18,6 @@ from intraday_rl.agents.sac import SacJax
 
 LEARNING_STARTS, WARM_UP_STEPS, ACCOUNTS = 1_000, 160, 16
 OVERRIDES = ["tracking=none", "data.edge=0.15"]
-ROOT = Path(__file__).parents[2]
 
 
 def compare_jax_training(
@@ -34,23 +33,16 @@ def compare_jax_training(
     every 16 account-steps. Ours keeps to one thread, SBX to its own default.
     """
     words = [str(number) for number in (steps, updates_per_16_steps, width, LEARNING_STARTS)]
+    here = Path(__file__)
     return compare(
         f"training by sac_jax, {width}×{width}, {updates_per_16_steps} updates per 16 steps, "
         "against plain SBX",
         "steps/s",
-        lambda: _printed(Path(__file__).name, words),
-        lambda: _printed("plain_sbx.py", words),
+        lambda: float(run(str(here), *words).output.split()[-1]),
+        lambda: float(run(str(here.with_name("plain_sbx.py")), *words).output.split()[-1]),
         rounds,
         goal,
     )
-
-
-def _printed(script: str, words: list[str]) -> float:
-    command = [sys.executable, str(Path(__file__).with_name(script)), *words]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
-    return float(done.stdout.split()[-1])
 
 
 def main(steps: int, updates_per_16_steps: int, width: int, learning_starts: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import gymnasium
+import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import DummyVecEnv
 
@@ -32,6 +33,7 @@ def main(
             device="cpu",
         )
         model.learn(steps)
+    print(f"{torch.get_num_threads()} threads")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -27,7 +27,10 @@ def quicken(policy: SACPolicy) -> None:
     quick.set_training_mode = lambda mode: None
     actor: Any = policy.actor
     layers = [layer for layer in actor.latent_pi if isinstance(layer, torch.nn.Linear)]
-    mean_layer, log_std_layer = actor.mu, actor.log_std
+    # Parameters stay the same objects when weights are loaded; a module looks them up each time.
+    hidden_layers = [(layer.weight, layer.bias) for layer in layers]
+    mean_layer = (actor.mu.weight, actor.mu.bias)
+    log_std_layer = (actor.log_std.weight, actor.log_std.bias)
     stock_predict = policy.predict
 
     def predict(
@@ -43,12 +46,12 @@ def quicken(policy: SACPolicy) -> None:
             return predicted
         with torch.no_grad():
             hidden = torch.from_numpy(observation)
-            for layer in layers:
-                hidden = functional.linear(hidden, layer.weight, layer.bias).relu_()
-            mean = functional.linear(hidden, mean_layer.weight, mean_layer.bias)
-            log_std = functional.linear(hidden, log_std_layer.weight, log_std_layer.bias)
+            for layer in hidden_layers:
+                hidden = functional.linear(hidden, *layer).relu_()
+            mean = functional.linear(hidden, *mean_layer)
+            log_std = functional.linear(hidden, *log_std_layer)
             deviation = log_std.clamp_(LOG_STD_MIN, LOG_STD_MAX).exp_()
-            noise = torch.normal(torch.zeros_like(mean), torch.ones_like(mean))
+            noise = torch.randn(mean.shape)
             action = torch.tanh(mean + noise * deviation)
         return policy.unscale_action(action.numpy()), state
 
