@@ -28,6 +28,13 @@ from intraday_rl.config import CONFIG_NAME, ConfigProblem, build, hydra_session,
 from intraday_rl.config.complaints import complaint
 from intraday_rl.config.composing import compose_in_session
 from intraday_rl.entry.job import refuse, run_plan, writing
+from intraday_rl.entry.ray_cluster import (
+    connected,
+    cores_of_a_job,
+    explained,
+    is_ray,
+    work_where_the_sweep_was_started,
+)
 from intraday_rl.errors import ConfigError
 from intraday_rl.plan import Plan, usable_cores
 from intraday_rl.preview import print_preview
@@ -40,12 +47,12 @@ FAILED = 1
 
 def run_sweep(overrides: list[str]) -> int:
     """Check all jobs, run them by the chosen sweeper and launcher, return the worst status."""
-    jobs, exhaustive = _jobs(overrides)
+    jobs, exhaustive, launcher = _jobs(overrides)
     plans = [plan for _, plan in jobs]
     if any(plan.dry_run for plan in plans):
         return print_preview([(" ".join(words), plan) for words, plan in jobs])
     outputs = plans[0].paths.outputs
-    with writing(outputs):
+    with connected(launcher), writing(outputs):
         folder = new_sweep_folder(Path(outputs).absolute())
         if exhaustive:  # also a job that never begins leaves what it would have tried
             for number, plan in enumerate(plans):
@@ -54,7 +61,7 @@ def run_sweep(overrides: list[str]) -> int:
         try:
             _multirun([*overrides, f"hydra.sweep.dir='{quoted}'"])
         except Exception as error:  # a launcher's own: the jobs that are done still count
-            refuse(error, "the sweep broke off: ")
+            refuse(explained(error), "the sweep broke off: ")
     status = sweep_status(folder, len(jobs) if exhaustive else None)
     return max(status, _verdict(folder, plans))
 
@@ -63,6 +70,7 @@ def sweep_job(config: DictConfig) -> float:
     """One job of a multirun, in whatever process the launcher chose."""
     hydra = HydraConfig.get()
     words: list[str] = list(hydra.overrides.task)
+    work_where_the_sweep_was_started(hydra)
     try:
         plan = _with_its_share_of_cores(build(config), hydra.launcher)
         _write_plan(Path(hydra.sweep.dir), hydra.job.num, plan)
@@ -87,6 +95,7 @@ def new_sweep_folder(outputs: Path) -> Path:
         folder = outputs / "sweeps" / f"{stamp}-{os.getpid()}"
         try:
             folder.mkdir(parents=True)
+            (folder / "jobs").mkdir()
             return folder
         except FileExistsError:  # containers share process ids
             if not folder.is_dir():
@@ -121,8 +130,8 @@ def _write_plan(folder: Path, number: int, plan: Plan) -> None:
     write_text(folder / "jobs" / f"{number}.yaml", saved(plan).text)
 
 
-def _jobs(overrides: Sequence[str]) -> tuple[list[tuple[list[str], Plan]], bool]:
-    """Every job with its plan, and whether these are all.
+def _jobs(overrides: Sequence[str]) -> tuple[list[tuple[list[str], Plan]], bool, DictConfig]:
+    """Every job with its plan, whether these are all, and the launcher's settings.
 
     A sweeper that chooses as it goes (Optuna) is checked on what all its jobs have in common.
     """
@@ -147,9 +156,14 @@ def _jobs(overrides: Sequence[str]) -> tuple[list[tuple[list[str], Plan]], bool]
             if not combinations:
                 raise ConfigProblem(f"{' '.join(overrides)}: the sweep has no jobs")
             search_path = [_text(one) for one in for_hydra if "searchpath" in one.key_or_group]
-            return [
-                (words, build(compose_in_session([*search_path, *words]))) for words in combinations
-            ], exhaustive
+            return (
+                [
+                    (words, build(compose_in_session([*search_path, *words])))
+                    for words in combinations
+                ],
+                exhaustive,
+                hydra.launcher,
+            )
     except HydraException as error:
         raise complaint(error, overrides) from error
 
@@ -177,5 +191,8 @@ def _with_its_share_of_cores(plan: Plan, launcher: DictConfig) -> Plan:
     """Jobs that run at the same time divide the cores, unless the user says how many."""
     if plan.parallel.workers is not None:
         return plan
-    workers = max(1, usable_cores() // _launcher_jobs(launcher))
+    if is_ray(launcher):
+        workers = cores_of_a_job(launcher)
+    else:
+        workers = max(1, usable_cores() // _launcher_jobs(launcher))
     return replace(plan, parallel=replace(plan.parallel, workers=workers))
