@@ -29,7 +29,14 @@ Result = TypeVar("Result")
 
 LOCK_TIMEOUT_SECONDS = 300.0
 SERVER_TIMEOUT_SECONDS = 5.0
-LOCKED_ATTEMPTS = 5
+ATTEMPTS = 5
+# What a store says when another process was first; the same operation then succeeds.
+PASSING = (
+    "database is locked",
+    # MLflow looks for a data set, then inserts it: jobs on the same bars meet in between
+    "UNIQUE constraint failed: datasets.",
+    'unique constraint "dataset_pk"',
+)
 
 _QUIET = {
     # usage statistics go to a server outside; a research machine may have no network, or no wish
@@ -82,7 +89,7 @@ def _refusals(uri: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         remedy = f"its driver is not installed ({error.name})"
-        if error.name == "psycopg2":
+        if error.name == "psycopg":
             remedy += ": pip install 'intraday-rl[postgres]'"
         raise ConfigError("tracking.uri", uri, remedy) from error
     except (MlflowException, SQLAlchemyError) as error:
@@ -95,18 +102,18 @@ def _refusals(uri: str) -> Iterator[None]:
 def patiently(
     operation: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> Result:
-    """Run one store operation; repeat it while SQLite reports the database as locked.
+    """Run one store operation; repeat it when another process was in its way.
 
-    MLflow gives each statement a busy timeout of 20 s and then rolls the whole operation back,
-    so that repeating it writes nothing twice. Any other error is raised at once.
+    MLflow gives each statement a busy timeout of 20 s and rolls a failed operation back as a
+    whole, so that repeating it writes nothing twice. Any other error is raised at once.
     """
     from mlflow.exceptions import MlflowException
 
-    for attempt in range(1, LOCKED_ATTEMPTS):
+    for attempt in range(1, ATTEMPTS):
         try:
             return operation(*args, **kwargs)
         except MlflowException as error:
-            if "database is locked" not in str(error):
+            if not any(said in str(error) for said in PASSING):
                 raise
             time.sleep(0.1 * 2**attempt)
     return operation(*args, **kwargs)
