@@ -5,7 +5,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin
 GROUP ?=
 
-.PHONY: help install demo test test-slow lint format ui lock clean
+.PHONY: help install services demo test test-slow lint format ui lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -18,13 +18,18 @@ $(VENV)/installed: requirements.lock pyproject.toml
 
 install: $(VENV)/installed ## Make the environment (.venv) from requirements.lock
 
+services: ## Install the servers the slow tests start (Debian packages, as root)
+	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then exit 0; \
+	elif [ "$$(id -u)" != 0 ]; then echo "PostgreSQL is missing; as root: apt-get install postgresql" >&2; exit 1; \
+	else apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; fi
+
 demo: install ## The main job on synthetic bars: train, choose, test, show
 	$(RUN)/python experiments/run.py experiment=quickstart
 
 test: install lint ## Lint, types, layers and the fast test suite
 	$(RUN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-test-slow: install ## The long tests; GROUP=<name> for one group
+test-slow: install $(if $(filter-out postgres,$(GROUP)),,services) ## The long tests; GROUP=<name> for one group
 	$(RUN)/python -m pytest -m slow --slow-group="$(GROUP)"
 
 lint: install ## Style, types and layers
