@@ -169,7 +169,9 @@ def test_ray_itself_repeats_the_job_of_a_killed_worker(cluster: Cluster, tmp_pat
 def test_without_an_address_a_sweep_starts_a_cluster_of_its_own(tmp_path: Path) -> None:
     words = ("-m", "debug=tiny", "agent=flat", "reward=dsr,net_return", "hydra/launcher=ray")
     cores = "+hydra.launcher.ray.remote.num_cpus=2"
-    environment = {"HOME": str(tmp_path)}  # Ray writes a token there
+    token = tmp_path / "token"
+    token.write_text(secrets.token_hex(16))  # else Ray leaves one in the user's home
+    environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
     status, said = run(*words, cores, folder=tmp_path, environment=environment)
     assert status == 0, said
     finished_runs(store(tmp_path / "outputs"), "parent", 2)
