@@ -68,6 +68,8 @@ def open_store(part: MlflowTracking, outputs: Path) -> tuple[MlflowClient, str]:
         if part.is_server():
             _check_reachable(uri)
             return _client_and_experiment(part, uri, artifact_location=None)
+        if not uri.startswith("sqlite"):
+            _check_connects(uri)
         outputs.mkdir(parents=True, exist_ok=True)
         lock_path = outputs.resolve() / "mlflow.lock"
         location = (outputs.resolve() / "artifacts").as_uri()
@@ -165,3 +167,14 @@ def _check_reachable(uri: str) -> None:
             uri,
             f"no MLflow server answers ({error}): start it or set tracking=none",
         ) from error
+
+
+def _check_connects(uri: str) -> None:
+    """Ask once: MLflow repeats a refused connection to a database for minutes."""
+    from sqlalchemy import create_engine
+
+    engine = create_engine(uri)
+    try:
+        engine.connect().close()
+    finally:
+        engine.dispose()
