@@ -7,7 +7,7 @@ GROUP ?=
 BENCH_VENV ?= .bench-venv
 QUICK ?=
 
-.PHONY: help install demo test test-slow lint format ui bench lock clean
+.PHONY: help install services demo test test-slow lint format ui bench torture lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -24,13 +24,20 @@ $(VENV)/installed-extras: requirements-extras.lock $(VENV)/installed
 
 install: $(VENV)/installed ## Make the environment (.venv) from requirements.lock
 
+services: ## Install the servers the slow tests start (Debian packages, as root)
+	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then exit 0; \
+	elif [ "$$(id -u)" != 0 ]; then echo "PostgreSQL is missing; as root: apt-get install postgresql" >&2; exit 1; \
+	else apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; fi
+
 demo: install ## The main job on synthetic bars: train, choose, test, show
 	$(RUN)/python experiments/run.py experiment=quickstart
 
 test: install lint ## Lint, types, layers and the fast test suite
 	$(RUN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-test-slow: $(VENV)/installed-extras ## The long tests; GROUP=<name> for one group
+# Groups that need more than the fast suite: the extras' packages, a server of Debian's.
+test-slow: install $(if $(filter-out jax ray postgres artifacts,$(GROUP)),,$(VENV)/installed-extras)
+test-slow: $(if $(filter-out postgres,$(GROUP)),,services) ## The long tests; GROUP=<name> for one group
 	$(RUN)/python -m pytest -m slow --slow-group="$(GROUP)"
 
 lint: install ## Style, types and layers
@@ -55,11 +62,16 @@ $(BENCH_VENV)/installed: requirements-bench.lock pyproject.toml
 bench: $(BENCH_VENV)/installed ## Speed beside other packages, to docs/performance.md; QUICK=1 only tries it
 	$(BENCH_VENV)/bin/python experiments/performance/bench.py $(if $(QUICK),--quick)
 
-lock: ## Write requirements.lock from the ranges in pyproject.toml
+torture: install ## Kill a sweep at random moments and compare; to docs/reliability.md
+	$(RUN)/python experiments/reliability/torture.py
+
+lock: ## Write the lock files of the project from the ranges in pyproject.toml
 	rm -rf .lock-venv && $(PYTHON) -m venv .lock-venv
 	.lock-venv/bin/python -m pip install --quiet torch==2.13.0
 	.lock-venv/bin/python -m pip install --quiet --editable '.[dev]'
 	{ sed -n '/^#/p' requirements.lock; .lock-venv/bin/python -m pip list --format=freeze --exclude intraday-rl --exclude pip --exclude setuptools | sed 's/+cpu$$//'; } > .lock && mv .lock requirements.lock
+	.lock-venv/bin/python -m pip install --quiet --editable '.[dev-extras]'
+	{ sed -n '/^#/p' requirements-extras.lock; .lock-venv/bin/python -m pip list --format=freeze --exclude intraday-rl --exclude pip --exclude setuptools | sed 's/+cpu$$//' | grep -vxFf requirements.lock; } > .lock && mv .lock requirements-extras.lock
 	rm -rf .lock-venv
 
 clean: ## Remove caches (never outputs)

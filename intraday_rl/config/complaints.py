@@ -27,6 +27,8 @@ COMPOSITION_ERRORS = (
 )
 _NULL = re.compile(r"^(child )?field '.*' is not Optional$")
 LONGEST_MESSAGE = 1_000
+# Options of a group that come with an extra of this package.
+EXTRAS = {("hydra/launcher", "ray"): "needs Ray: pip install 'intraday-rl[ray]'"}
 CLOSE_ENOUGH = 0.8  # of difflib's ratio, for "did you mean"
 
 
@@ -49,7 +51,8 @@ def complaint(error: Exception, overrides: Sequence[str] = ()) -> IntradayRLErro
         )
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        return ConfigError(group, name, f"choose one of {', '.join(error.options)}")
+        choices = f"choose one of {', '.join(error.options)}"
+        return ConfigError(group, name, EXTRAS.get((group, name), choices))
     if found := re.match(
         r"Could not override '(.*?)'\.\nTo append to your config use \+(.*)", text
     ):

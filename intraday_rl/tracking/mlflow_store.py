@@ -11,14 +11,15 @@ import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from filelock import FileLock, Timeout
 
 from intraday_rl.errors import ConfigError
-from intraday_rl.tracking.parts import MlflowTracking, without_password
+from intraday_rl.tracking.parts import MlflowTracking
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,7 +29,14 @@ Result = TypeVar("Result")
 
 LOCK_TIMEOUT_SECONDS = 300.0
 SERVER_TIMEOUT_SECONDS = 5.0
-LOCKED_ATTEMPTS = 5
+ATTEMPTS = 5
+# What a store says when another process was first; the same operation then succeeds.
+PASSING = (
+    "database is locked",
+    # MLflow looks for a data set, then inserts it: jobs on the same bars meet in between
+    "UNIQUE constraint failed: datasets.",
+    'unique constraint "dataset_pk"',
+)
 
 _QUIET = {
     # usage statistics go to a server outside; a research machine may have no network, or no wish
@@ -55,53 +63,71 @@ def quiet_mlflow() -> None:
 def open_store(part: MlflowTracking, outputs: Path) -> tuple[MlflowClient, str]:
     """A client on an initialised store, and the id of the experiment (created when absent)."""
     quiet_mlflow()
-    from mlflow import MlflowClient
+    uri = part.store_uri(outputs)
+    with _refusals(uri):
+        if part.is_server():
+            _check_reachable(uri)
+            return _client_and_experiment(part, uri, artifact_location=None)
+        if not uri.startswith("sqlite"):
+            _check_connects(uri)
+        outputs.mkdir(parents=True, exist_ok=True)
+        lock_path = outputs.resolve() / "mlflow.lock"
+        location = (outputs.resolve() / "artifacts").as_uri()
+        try:
+            with FileLock(lock_path, timeout=LOCK_TIMEOUT_SECONDS):
+                return _client_and_experiment(part, uri, location)
+        except Timeout as error:
+            problem = f"another process holds {lock_path} for over {LOCK_TIMEOUT_SECONDS:.0f} s"
+            raise ConfigError("tracking.uri", uri, f"{problem}: end it") from error
+
+
+@contextmanager
+def _refusals(uri: str) -> Iterator[None]:
+    """Turn what MLflow, SQLAlchemy or a missing driver say of the store into one line."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    uri = part.store_uri(outputs)
-    if part.is_server():
-        _check_reachable(uri)
-        client = MlflowClient(tracking_uri=uri)
-        return client, _experiment_id(client, part, artifact_location=None)
-    outputs.mkdir(parents=True, exist_ok=True)
-    lock_path = outputs.resolve() / "mlflow.lock"
     try:
-        with FileLock(lock_path, timeout=LOCK_TIMEOUT_SECONDS):
-            client = MlflowClient(tracking_uri=uri)
-            location = (outputs.resolve() / "artifacts").as_uri()
-            return client, _experiment_id(client, part, location)
-    except Timeout as error:
-        raise ConfigError(
-            "uri",
-            without_password(uri),
-            f"another process holds {lock_path} for over {LOCK_TIMEOUT_SECONDS:.0f} s: end it",
-        ) from error
+        yield
+    except ModuleNotFoundError as error:
+        remedy = f"its driver is not installed ({error.name})"
+        if error.name == "psycopg":
+            remedy += ": pip install 'intraday-rl[postgres]'"
+        raise ConfigError("tracking.uri", uri, remedy) from error
     except (MlflowException, SQLAlchemyError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = " ".join(str(error).partition("\n(Background")[0].split())
         raise ConfigError(
-            "uri", without_password(uri), f"the MLflow store does not open: {reason}"
+            "tracking.uri", uri, f"the MLflow store does not open: {reason}"
         ) from error
 
 
 def patiently(
     operation: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> Result:
-    """Run one store operation; repeat it while SQLite reports the database as locked.
+    """Run one store operation; repeat it when another process was in its way.
 
-    MLflow gives each statement a busy timeout of 20 s and then rolls the whole operation back,
-    so that repeating it writes nothing twice. Any other error is raised at once.
+    MLflow gives each statement a busy timeout of 20 s and rolls a failed operation back as a
+    whole, so that repeating it writes nothing twice. Any other error is raised at once.
     """
     from mlflow.exceptions import MlflowException
 
-    for attempt in range(1, LOCKED_ATTEMPTS):
+    for attempt in range(1, ATTEMPTS):
         try:
             return operation(*args, **kwargs)
         except MlflowException as error:
-            if "database is locked" not in str(error):
+            if not any(said in str(error) for said in PASSING):
                 raise
             time.sleep(0.1 * 2**attempt)
     return operation(*args, **kwargs)
+
+
+def _client_and_experiment(
+    part: MlflowTracking, uri: str, artifact_location: str | None
+) -> tuple[MlflowClient, str]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    return client, _experiment_id(client, part, artifact_location)
 
 
 def _experiment_id(
@@ -137,7 +163,18 @@ def _check_reachable(uri: str) -> None:
         return  # it answers; whether it lets us in is decided at the first call
     except OSError as error:
         raise ConfigError(
-            "uri",
-            without_password(uri),
+            "tracking.uri",
+            uri,
             f"no MLflow server answers ({error}): start it or set tracking=none",
         ) from error
+
+
+def _check_connects(uri: str) -> None:
+    """Ask once: MLflow repeats a refused connection to a database for minutes."""
+    from sqlalchemy import create_engine
+
+    engine = create_engine(uri)
+    try:
+        engine.connect().close()
+    finally:
+        engine.dispose()

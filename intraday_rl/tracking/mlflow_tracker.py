@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 from intraday_rl.tracking.full_disk import explained_failures
 from intraday_rl.tracking.mlflow_model import store_model
 from intraday_rl.tracking.mlflow_store import open_store, patiently
-from intraday_rl.tracking.parts import MlflowTracking, without_password
+from intraday_rl.tracking.parts import MlflowTracking
 from intraday_rl.tracking.tracker import Curve, FoundRun, RunStatus
 from intraday_rl.tracking.values import cut, flatten, plain
 
@@ -171,8 +171,8 @@ class MlflowTracker:
         return [FoundRun(run.info.run_id, run.info.status, run.data.tags) for run in found]
 
     def ui_command(self) -> str:
-        """The command that opens the UI on a database; a server's own address. No passwords."""
-        uri = without_password(self._part.store_uri(self._outputs))
+        """The command that opens the UI on a database; a server's own address."""
+        uri = self._part.store_uri(self._outputs)
         if self._part.is_server():
             return uri
         return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"

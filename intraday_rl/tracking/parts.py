@@ -24,6 +24,7 @@ class MlflowTracking:
     | log_models | whether trained agents are also stored as MLflow models |
 
     Database URIs keep their artifacts in `paths.outputs/artifacts`; a server keeps its own.
+    A URI is written into the records of a run: a password belongs into the environment.
     """
 
     uri: str | None = None
@@ -43,6 +44,13 @@ class MlflowTracking:
                     without_password(self.uri),
                     "must be null (a SQLite file under paths.outputs), sqlite:///<file>, another "
                     "database URL or http(s)://<server>; MLflow no longer accepts plain folders",
+                )
+            if without_password(self.uri) != self.uri:
+                raise ConfigError(
+                    "uri",
+                    without_password(self.uri),
+                    "must hold no password, which would be written into every record of the run; "
+                    f"leave it out and {_where_a_password_goes(dialect)}",
                 )
         if not self.experiment.strip() or len(self.experiment) > LONGEST_EXPERIMENT_NAME:
             raise ConfigError(
@@ -69,4 +77,14 @@ class NoTracking:
 
 def without_password(uri: str) -> str:
     """The URI as it may be shown in a log or an error."""
-    return re.sub(r"://([^/@:]*):[^/@]*@", r"://\1:***@", uri)
+    # up to the last @: a password may itself hold any sign
+    shown = re.sub(r"://([^/@:?#]*):(.*)@", r"://\1:***@", uri)
+    return re.sub(r"([?&][^=&#]*(?:password|passwd|pwd|token)[^=&#]*)=[^&#]*", r"\1=***", shown)
+
+
+def _where_a_password_goes(dialect: str) -> str:
+    if dialect == "postgresql":
+        return "set PGPASSWORD in the environment, or write it into ~/.pgpass"
+    if dialect in SERVER_SCHEMES:
+        return "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment"
+    return "let the database's own option file or an MLflow server hold it"

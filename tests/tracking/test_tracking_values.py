@@ -82,11 +82,36 @@ def test_only_a_server_keeps_its_own_artifacts(uri: str | None, server: bool) ->
     assert MlflowTracking(uri=uri).is_server() is server
 
 
-def test_a_password_in_the_address_is_not_shown(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as refused:
-        open_tracker(MlflowTracking(uri="http://quant:secret@127.0.0.1:9"), tmp_path)
-    assert "quant:***@127.0.0.1:9" in str(refused.value)
+@pytest.mark.parametrize(
+    ("uri", "shown", "remedy"),
+    [
+        ("http://quant:secret@127.0.0.1:9", "quant:***@127.0.0.1:9", "MLFLOW_TRACKING_PASSWORD"),
+        ("https://quant:se/cr@secret@host/x", "https://quant:***@host/x", "MLFLOW_TRACKING_"),
+        ("postgresql://quant:secret@host/runs", "quant:***@host/runs", "PGPASSWORD"),
+        ("postgresql+psycopg2://:secret@/runs", "psycopg2://:***@/runs", "~/.pgpass"),
+        ("postgresql://q@host/runs?password=secret", "runs?password=***", "PGPASSWORD"),
+        ("postgresql://h/r?a=1&sslpassword=secret&b=2", "a=1&sslpassword=***&b=2", "PGPASSWORD"),
+        ("mysql://quant:secret@host/runs", "quant:***@host/runs", "option file"),
+    ],
+)
+def test_a_password_in_the_address_is_refused_and_not_shown(
+    uri: str, shown: str, remedy: str
+) -> None:
+    with pytest.raises(ConfigError, match="must hold no password") as refused:
+        MlflowTracking(uri=uri)
+    assert shown in str(refused.value)
+    assert remedy in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_an_address_may_name_a_user_and_hold_colons(tmp_path: Path) -> None:
+    uris = [
+        "postgresql://quant@127.0.0.1:5432/runs",
+        "http://127.0.0.1:5000",
+        f"sqlite:///{tmp_path}/a@b:c.db",
+        "postgresql://quant@[::1]:5432/runs?passfile=runs.pgpass",
+    ]
+    assert [MlflowTracking(uri=uri).uri for uri in uris] == uris
 
 
 def test_a_server_that_does_not_answer_is_a_configuration_error(tmp_path: Path) -> None:
