@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ BY_HAND = {
     "make lint": "runs beside the tests in `make test`",
     "make bench": "half an hour, in an environment of its own",
     "make bench QUICK=1": "minutes, in an environment of its own",
+    "make torture": "ten minutes",
     "make ui": "starts a server that does not end",
     ".venv/bin/pre-commit install": "changes the checkout's own git hooks",
 }
@@ -52,6 +54,13 @@ def blocks(language: str) -> Iterator[tuple[Path, str]]:
     for path in DOCS:
         for match in fence.finditer(path.read_text("utf-8")):
             yield path, match[1]
+
+
+# An option that needs an extra: the extra's name, and the module that shows it is there.
+EXTRAS = {
+    "agent=sac_jax": ("jax", "sbx"),
+    "hydra/launcher=ray": ("ray", "hydra_plugins.hydra_ray_launcher"),
+}
 
 
 def commands() -> list[str]:
@@ -111,18 +120,28 @@ def test_a_documented_command_composes_and_resolves_its_windows(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """As a dry run: every override is composed and checked, the bars are read, nothing trains."""
+    """As a dry run: every override is composed and checked, the bars are read, nothing trains.
+
+    An extra that is not installed is asked for; the long tests install them all.
+    """
     arguments = [*shlex.split(command)[2:]]
     if "dry_run=true" not in arguments:
         arguments.append("dry_run=true")
     if "experiment=abc" in arguments:
         arguments.append(f"hydra.searchpath=[file://{bars / 'conf'}]")
+    missing = [extra for option, (extra, module) in EXTRAS.items()
+               if option in arguments and find_spec(module) is None]  # fmt: skip
     monkeypatch.chdir(bars)
     monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
     before = sorted(bars.rglob("*"))
     with pytest.raises(SystemExit) as left:
         main()
-    assert left.value.code == 0, capsys.readouterr().err
+    err = capsys.readouterr().err
+    if missing:
+        assert left.value.code == 2
+        assert f"pip install 'intraday-rl[{missing[0]}]'" in err
+    else:
+        assert left.value.code == 0, err
     assert sorted(bars.rglob("*")) == before
 
 

@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 
 from intraday_rl.agents import sac
 from intraday_rl.config import compose_plan
-from intraday_rl.entry import main, sweep
+from intraday_rl.entry import main, sweep, sweep_jobs
 from intraday_rl.errors import DataError
 from intraday_rl.records import read_json
 from intraday_rl.research.outcome import Outcome
@@ -209,7 +209,7 @@ def test_help_names_the_program_and_the_groups_a_user_can_choose_from(leave):
     left = leave("--help")
     assert left.status == 0
     assert left.out.startswith("intraday-rl: ")
-    assert "\nagent: flat, hold, random, sac\n" in left.out
+    assert "\nagent: flat, hold, random, sac, sac_jax\n" in left.out
     assert "\nenv/slippage: bps, cents, none, tick\n" in left.out
     assert "schema" not in left.out
     assert "debug/" not in left.out
@@ -344,14 +344,14 @@ def test_two_multiruns_in_the_same_second_do_not_share_a_folder(tmp_path, monkey
 
 
 def test_jobs_that_run_at_the_same_time_divide_the_cores(monkeypatch):
-    monkeypatch.setattr(sweep, "usable_cores", lambda: 8)
+    monkeypatch.setattr(sweep_jobs, "usable_cores", lambda: 8)
     plan, launcher = compose_plan([]), {"n_jobs": 4}
-    shared = sweep._with_its_share_of_cores(plan, OmegaConf.create(launcher))
+    shared = sweep_jobs.with_its_share_of_cores(plan, OmegaConf.create(launcher))
     assert shared.parallel.workers == 2
-    basic = sweep._with_its_share_of_cores(plan, OmegaConf.create({}))
+    basic = sweep_jobs.with_its_share_of_cores(plan, OmegaConf.create({}))
     assert basic.parallel.workers == 8
     given = compose_plan(["parallel.workers=3"])
-    assert sweep._with_its_share_of_cores(given, OmegaConf.create(launcher)) == given
+    assert sweep_jobs.with_its_share_of_cores(given, OmegaConf.create(launcher)) == given
 
 
 def test_a_dry_sweep_leaves_nothing_behind_and_shows_every_job(leave):

@@ -216,7 +216,7 @@ TOO_LARGE = {
     "agent.n_envs=1000000000000 agent.buffer_size=1000000000000": "agent.buffer_size=1000000000000",
     "agent.n_envs=10000000 agent.buffer_size=90000000": "agent.n_envs=10000000: must be a number",
     "agent.total_timesteps=1000000000000": "agent.total_timesteps=1000000000000: must be a number",
-    "agent.net_arch=[1000000000]": "agent.net_arch=[1000000000]: must be at most 16 layers",
+    "agent.net_arch=[1000000000]": "agent.net_arch=[1000000000]: needs 1 to 16 layers",
     "data.end='9999-12-31'": "data.end=9999-12-31: must lie between",
     "data.start='1970-01-01' data.end='2099-12-31' data.bar_minutes=1": "would not fit into memory",
     "data.symbol_start_price=1e308": "data.symbol_start_price=1e+308: must be a number",

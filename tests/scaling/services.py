@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -181,6 +180,8 @@ class ObjectStore:
     environment: dict[str, str]
 
     def client(self) -> Any:
+        import boto3  # of an extra: the fast suite has none
+
         return boto3.client(
             "s3",
             endpoint_url=self.environment["MLFLOW_S3_ENDPOINT_URL"],

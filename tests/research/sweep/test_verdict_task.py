@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from intraday_rl.config import compose_plan
 from intraday_rl.entry import main
 from intraday_rl.entry import sweep as entry_sweep
 from intraday_rl.records import read_json, write_json
@@ -94,7 +95,7 @@ def test_a_sweep_with_a_failed_job_counts_it_and_keeps_its_status(command, tmp_p
 
 
 def test_a_verdict_that_fails_is_one_line_and_hides_no_status(monkeypatch, tmp_path, capsys):
-    plan = entry_sweep._jobs(["agent=hold"])[0][0][1]
+    plan = compose_plan(["agent=hold"])
 
     def fail(*_: object) -> None:
         raise OSError("disk full")
