@@ -95,9 +95,9 @@ def _one_account(env: gymnasium.Env, steps: int) -> float:
 
 
 def _gym_trading_env(bars: pd.DataFrame) -> gymnasium.Env:
-    from gym_trading_env.environments import TradingEnv
+    with warnings.catch_warnings():  # it turns every warning of the process into an error
+        from gym_trading_env.environments import TradingEnv
 
-    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return TradingEnv(
             df=bars, positions=[-1, 0, 1], trading_fees=1e-4, borrow_interest_rate=1e-6, verbose=0

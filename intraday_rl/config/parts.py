@@ -13,7 +13,15 @@ from intraday_rl.market.sources import FileData
 from intraday_rl.market.synthetic import SyntheticData
 from intraday_rl.market.windows import AutoWindows, CanonicalWindows, ExplicitWindows
 from intraday_rl.plan import Plan
-from intraday_rl.tasks import Audit, CostSurface, FinalFit, Verdict, WalkForward
+from intraday_rl.tasks import (
+    Audit,
+    Clean,
+    CostSurface,
+    FinalFit,
+    Status,
+    Verdict,
+    WalkForward,
+)
 from intraday_rl.tracking.parts import MlflowTracking, NoTracking
 from intraday_rl.trading.actions import LongFlatAction, TargetAction
 from intraday_rl.trading.rewards import (
@@ -31,6 +39,8 @@ PARTS: dict[str, dict[str, type]] = {
         "cost_surface": CostSurface,
         "audit": Audit,
         "verdict": Verdict,
+        "status": Status,
+        "clean": Clean,
     },
     "data": {"synthetic": SyntheticData, "file": FileData},
     "env/action": {"target": TargetAction, "long_flat": LongFlatAction},

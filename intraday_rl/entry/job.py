@@ -18,7 +18,15 @@ from intraday_rl.errors import ConfigError, IntradayRLError
 from intraday_rl.interruption import listening
 from intraday_rl.plan import Plan
 from intraday_rl.research.outcome import Context, Outcome, StopEarly
-from intraday_rl.tasks import Audit, CostSurface, FinalFit, Verdict, WalkForward
+from intraday_rl.tasks import (
+    Audit,
+    Clean,
+    CostSurface,
+    FinalFit,
+    Status,
+    Verdict,
+    WalkForward,
+)
 
 # A task's part -> the function that carries it out, imported only when it is asked for.
 TASKS: dict[type, str] = {
@@ -27,6 +35,8 @@ TASKS: dict[type, str] = {
     CostSurface: "intraday_rl.research.cost_surface:run",
     Audit: "intraday_rl.research.audit.task:run",
     Verdict: "intraday_rl.research.sweep.task:run",
+    Status: "intraday_rl.research.housekeeping.status:run",
+    Clean: "intraday_rl.research.housekeeping.clean:run",
 }
 
 
@@ -79,5 +89,8 @@ def writing(outputs: str) -> Iterator[None]:
         if not (place.is_relative_to(folder) or folder.is_relative_to(place)):
             raise
         raise ConfigError(
-            "paths.outputs", outputs, f"cannot be written to ({error.strerror}: {place})"
+            "paths.outputs",
+            outputs,
+            f"cannot be written to ({error.strerror}: {place}); make room or make it writable, "
+            "then type the same command again: finished folds are kept",
         ) from error

@@ -36,7 +36,7 @@ def run(plan: Plan, context: Context) -> Outcome:
     folder = RunFolder.of(plan.paths.outputs, run_key([job.key for job in jobs]))
     jobs = [inside(job, folder) for job in jobs]
     facts = run_facts(plan, record, resolved, folder.key)
-    write_start(folder, record, context.command, resolved, facts)
+    write_start(folder, record, context.command, resolved, facts, jobs)
     recording = Recording.start(plan, context, folder, facts, jobs, resolved)
     window = resolved.windows[0]
     with recording.closed_whatever_happens():

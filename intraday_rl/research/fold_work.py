@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -21,6 +22,8 @@ from intraday_rl.research.fold_result import fold_result
 from intraday_rl.research.lease import holder, leased
 
 logger = logging.getLogger(__name__)
+
+NOWHERE_TO_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def run_fold_job(
@@ -99,6 +102,8 @@ def _work(
     except TrainingStopped as reason:
         return unfinished(job, "stopped", str(reason))
     except Exception as error:  # the boundary of a fold: the others go on
+        if isinstance(error, OSError) and error.errno in NOWHERE_TO_WRITE:
+            raise  # every other fold would meet it too
         write_text(folder.error, traceback.format_exc())
         logger.error("window %s seed %d failed: %s", job.window.name, job.seed, error)
         return unfinished(job, "failed", f"{type(error).__name__}: {error}")

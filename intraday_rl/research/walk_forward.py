@@ -44,7 +44,7 @@ def run(plan: Plan, context: Context) -> Outcome:
     folder = RunFolder.of(plan.paths.outputs, run_key([job.key for job in jobs]))
     jobs = [inside(job, folder) for job in jobs]
     facts = run_facts(plan, record, resolved, folder.key)
-    write_start(folder, record, context.command, resolved, facts)
+    write_start(folder, record, context.command, resolved, facts, jobs)
 
     recording = Recording.start(plan, context, folder, facts, jobs, resolved)
     try:
@@ -144,12 +144,14 @@ def write_start(
     command: Sequence[str],
     resolved: Resolved,
     facts: dict[str, Any],
+    jobs: Sequence[FoldJob],
 ) -> None:
     """What the run is, written before its first fold."""
     folder.path.mkdir(parents=True, exist_ok=True)
     write_text(folder.plan, record.text)
     write_text(folder.command, " ".join(command) + "\n")
-    write_json(folder.data, {**facts, "windows_resolved": resolved.describe()})
+    keys = {f"{job.window.name}/seed={job.seed}": job.key for job in jobs}
+    write_json(folder.data, {**facts, "fold_keys": keys, "windows_resolved": resolved.describe()})
 
 
 def _summaries(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from filelock import FileLock, Timeout
 
 from intraday_rl.errors import ConfigError
+from intraday_rl.tracking.full_disk import explained_failures
 from intraday_rl.tracking.parts import MlflowTracking
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def open_store(part: MlflowTracking, outputs: Path) -> tuple[MlflowClient, str]:
     """A client on an initialised store, and the id of the experiment (created when absent)."""
     quiet_mlflow()
     uri = part.store_uri(outputs)
-    with _refusals(uri):
+    with _refusals(uri), explained_failures(uri, outputs):
         if part.is_server():
             _check_reachable(uri)
             return _client_and_experiment(part, uri, artifact_location=None)
@@ -75,10 +76,33 @@ def open_store(part: MlflowTracking, outputs: Path) -> tuple[MlflowClient, str]:
         location = (outputs.resolve() / "artifacts").as_uri()
         try:
             with FileLock(lock_path, timeout=LOCK_TIMEOUT_SECONDS):
+                _make_whole(uri)
                 return _client_and_experiment(part, uri, location)
         except Timeout as error:
             problem = f"another process holds {lock_path} for over {LOCK_TIMEOUT_SECONDS:.0f} s"
             raise ConfigError("tracking.uri", uri, f"{problem}: end it") from error
+
+
+def _make_whole(uri: str) -> None:
+    """Make a new SQLite file whole or not at all.
+
+    MLflow's schema is made in many steps; a kill or a full disk among them leaves a file that
+    opens never again.
+    """
+    from mlflow import MlflowClient
+    from sqlalchemy.engine import make_url
+
+    url = make_url(uri)
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return
+    path = Path(url.database)
+    if path.exists():
+        return
+    partial = path.with_name(f"{path.name}.partial")
+    for left in path.parent.glob(f"{partial.name}*"):  # its journal too
+        left.unlink()
+    MlflowClient(tracking_uri=str(url.set(database=str(partial)))).search_experiments()
+    partial.replace(path)
 
 
 @contextmanager

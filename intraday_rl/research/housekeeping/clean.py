@@ -1,0 +1,130 @@
+"""`task=clean`: remove what no finished or running work needs; without `task.apply` only say so.
+
+| what | when it may go |
+|---|---|
+| files and folders that a killed process left half written | nobody holds the run's folds |
+| checkpoints and leases of a fold | it is finished, or no run is left that wants it |
+| runs that are not finished, their checkpoints with them | untouched for `older_than_days` |
+| feature tables | untouched for `older_than_days`; they are computed again when needed |
+
+A finished fold is never touched, and never a fold that a living process holds. MLflow runs of
+killed jobs that nobody continues are closed as KILLED.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from intraday_rl.plan import Plan
+from intraday_rl.records import RunFolder, WorkFolder
+from intraday_rl.research.console import WIDTH_OF_A_FILE
+from intraday_rl.research.housekeeping.status import megabytes
+from intraday_rl.research.housekeeping.survey import RunState, State, size_of, survey
+from intraday_rl.research.lease import is_held
+from intraday_rl.research.outcome import Context, Outcome
+from intraday_rl.tracking.tracker import open_tracker
+
+SECONDS_A_DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Something that may go, and why."""
+
+    path: Path
+    why: str
+
+
+def run(plan: Plan, context: Context) -> Outcome:
+    """Carry out `task=clean`."""
+    task, outputs = plan.task, Path(plan.paths.outputs)
+    before = time.time() - task.older_than_days * SECONDS_A_DAY
+    runs = survey(outputs)
+    found = list(leftovers(outputs, runs, before))
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH_OF_A_FILE)
+    freed = 0
+    for leftover in found:
+        freed += size_of(leftover.path)
+        word = "removed" if task.apply else "would go"
+        line = f"{word}: {leftover.path.relative_to(outputs)} ({leftover.why})"
+        console.print(line, highlight=False, soft_wrap=True)
+        if task.apply:
+            _remove(leftover.path)
+    closed = _close_abandoned(plan, outputs, runs) if task.apply else 0
+    end = f"{len(found)} leftovers, {megabytes(freed)} MB"
+    if not task.apply:
+        end += "; nothing was changed: task.apply=true removes them"
+    elif closed:
+        end += f"; {closed} MLflow runs closed as KILLED"
+    console.print(end, highlight=False, soft_wrap=True)
+    return Outcome(math.nan, 0)
+
+
+def leftovers(outputs: Path, runs: list[RunState], before: float) -> Iterator[Leftover]:
+    """What may go, each path once and none inside another; `before`: a time in seconds."""
+    wanted: set[Path] = set()
+    for one in runs:
+        idle = one.state not in (State.finished, State.running) and _untouched(one, before)
+        if idle:
+            yield Leftover(one.folder.path, f"{one.state.value} and not touched lately")
+            continue
+        wanted |= {fold.work.path for fold in one.folds if fold.work is not None}
+        if one.state is not State.running:
+            yield from (Leftover(path, "half written") for path in _half_written(one.folder))
+    for path in sorted((outputs / "folds").glob("*")):
+        work = WorkFolder(path)
+        if is_held(work):
+            continue
+        if path not in wanted:
+            yield Leftover(path, "no run needs it")
+        elif work.finished.is_file() and work.checkpoints.exists():
+            yield Leftover(work.checkpoints, "its fold is finished")
+    for table in sorted((outputs / "cache").rglob("*.npz")):
+        if table.stat().st_mtime < before:
+            yield Leftover(table, "computed again when needed")
+
+
+def _untouched(one: RunState, before: float) -> bool:
+    works = [fold.work.path for fold in one.folds if fold.work is not None]
+    return all(path.stat().st_mtime < before for path in _files([one.folder.path, *works]))
+
+
+def _files(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        yield from (path for path in folder.rglob("*") if path.is_file())
+
+
+def _half_written(folder: RunFolder) -> list[Path]:
+    """Temporary siblings begin with a dot; an atomic write renames them away."""
+    found = [path for path in folder.path.rglob(".*") if path.name not in (".", "..")]
+    return [path for path in sorted(found) if not any(up in found for up in path.parents)]
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _close_abandoned(plan: Plan, outputs: Path, runs: list[RunState]) -> int:
+    """End what MLflow takes for running although no process is at it."""
+    tracker = open_tracker(plan.tracking, outputs)
+    alive = {one.folder.key for one in runs if one.state is State.running}
+    abandoned = [
+        run
+        for kind in ("parent", "fold")
+        for run in tracker.find_runs({"kind": kind})
+        if run.status == "RUNNING" and run.tags.get("run_key") not in alive
+    ]
+    for run in abandoned:
+        tracker.finish(run.run_id, "KILLED")
+    return len(abandoned)

@@ -1,0 +1,107 @@
+"""One pass over `paths.outputs`: every run, and how each of its folds and seeds stands.
+
+| state | of a fold and seed |
+|---|---|
+| finished | `result.json` is there |
+| running | a living process holds its lease |
+| failed | `error.txt` is there |
+| stale | whoever held its lease died; the same command goes on |
+| stopped | nobody is at it, but it has a checkpoint to go on from |
+| open | not begun |
+
+A run is running if a fold is, finished if all are and the verdict is written, failed if a fold
+failed and none runs, else stale, stopped or open as its furthest fold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from intraday_rl.records import RunFolder, SeedFolder, WorkFolder, read_json
+from intraday_rl.research.checkpoints import Checkpoints
+from intraday_rl.research.lease import holder, is_held
+
+
+class State(Enum):
+    """How a fold and seed, or a run, stands."""
+
+    finished = "finished"
+    running = "running"
+    failed = "failed"
+    stale = "stale"
+    stopped = "stopped"
+    open = "open"
+
+
+# A run is the first of these that any of its folds is.
+FURTHEST = (State.running, State.failed, State.stale, State.stopped, State.open)
+
+
+@dataclass(frozen=True, slots=True)
+class FoldState:
+    """`reason`: who is or was at it, or why it failed; `work` is None for runs without keys."""
+
+    place: str  # <window>/seed=<n>
+    state: State
+    reason: str
+    work: WorkFolder | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """A run's folder, how it stands, and its folds."""
+
+    folder: RunFolder
+    state: State
+    title: str
+    folds: tuple[FoldState, ...]
+    bytes: int
+
+    def count(self, state: State) -> int:
+        return sum(fold.state is state for fold in self.folds)
+
+
+def survey(outputs: Path) -> list[RunState]:
+    """Every run under `outputs`, in the order in which they were begun."""
+    folders = [RunFolder(path) for path in (outputs / "runs").glob("*") if path.is_dir()]
+    begun = sorted(folders, key=lambda one: one.path.stat().st_ctime_ns)
+    return [_run_state(outputs, folder) for folder in begun]
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+
+
+def _run_state(outputs: Path, folder: RunFolder) -> RunState:
+    facts = read_json(folder.data) if folder.data.is_file() else {}
+    keys: dict[str, str] = facts.get("fold_keys", {})
+    folds = tuple(_fold_state(outputs, folder, place, key) for place, key in keys.items())
+    states = {fold.state for fold in folds}
+    if folds and states == {State.finished} and folder.verdict.is_file():
+        state = State.finished
+    else:
+        state = next((one for one in FURTHEST if one in states), State.open)
+    title = " ".join(str(facts[key]) for key in ("symbol", "agent", "reward") if key in facts)
+    return RunState(folder, state, title, folds, size_of(folder.path))
+
+
+def _fold_state(outputs: Path, folder: RunFolder, place: str, key: str) -> FoldState:
+    seed, work = SeedFolder(folder.path / "folds" / place), WorkFolder.of(str(outputs), key)
+    if seed.result.is_file():
+        return FoldState(place, State.finished, "", work)
+    if is_held(work):
+        return FoldState(place, State.running, str(holder(work) or "just begun"), work)
+    if seed.error.is_file():
+        lines = seed.error.read_text("utf-8").strip().splitlines()
+        return FoldState(place, State.failed, lines[-1] if lines else "", work)
+    kept, left = Checkpoints(work.checkpoints).newest(), holder(work)
+    progress = f"checkpoint at {kept.name.removeprefix('step=')} decisions" if kept else ""
+    if left is not None:
+        reason = f"{left} died or lost its machine" + (f"; {progress}" if kept else "")
+        return FoldState(place, State.stale, reason, work)
+    return FoldState(place, State.stopped if kept else State.open, progress, work)
