@@ -102,7 +102,7 @@ class Verdict:
 
 @dataclass(slots=True, kw_only=True)
 class Status:
-    """Show what lies under `paths.outputs`: finished, running, failed, left behind, and its size."""
+    """Show what lies under `paths.outputs`: finished, running, failed, left behind; its size."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -72,9 +72,10 @@ def leased(work: WorkFolder, wait_unless: Callable[[], bool] | None) -> Iterator
 
 
 def is_held(work: WorkFolder) -> bool:
-    """Whether a living process holds the fold."""
-    if not (work.lease_lock.exists() or work.lease.exists()):
-        return False
+    """Whether a living process holds the fold; asking leaves no trace."""
+    if not work.lease_lock.exists():  # then nobody on this machine does
+        known = holder(work)
+        return known is not None and known.elsewhere_and_alive
     lock = FileLock(work.lease_lock)
     if not _acquire(lock, work, None):
         return True
