@@ -98,9 +98,8 @@ class TradingVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArr
         self, observations: NDArray[np.float32], terminated: NDArray[np.bool_]
     ) -> dict[str, Any]:
         final = np.full(self.num_envs, None, object)
-        kept = observations.copy()
-        for i in np.flatnonzero(terminated):
-            final[i] = kept[i]
+        ended = np.flatnonzero(terminated)
+        final[ended] = np.fromiter(observations[ended], object, ended.size)
         self.accounts.open_sessions(terminated)
         self.accounts.look(observations)
         return {"final_obs": final, "_final_obs": terminated.copy()}

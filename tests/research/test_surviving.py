@@ -76,7 +76,7 @@ def test_a_signal_keeps_checkpoints_marks_mlflow_and_the_same_command_goes_on(
     process = start(tmp_path)
     until(lambda: checkpoints(tmp_path), process)
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    _out, err = process.communicate(timeout=60)
     assert process.returncode == status, err
     assert err.splitlines()[-1].startswith(f"interrupted by {number.name}; the same command goes")
     assert "Traceback" not in err
