@@ -50,13 +50,13 @@ class Size:
 
 FULL = Size(
     rounds=5,
-    rounds_64=3,
+    rounds_64=2,
     rounds_256=2,
     environment_steps=20_000,
     updates=800,
     overhead_steps=16_000,
     jax_steps=8_000,
-    fits_64=Fits(64, 20_000),
+    fits_64=Fits(64, 40_000),
     fits_256=Fits(256, 20_000),
 )
 QUICK = Size(
@@ -77,7 +77,7 @@ def comparisons(size: Size) -> Iterator[Compared]:
     yield from compare_environments(size.environment_steps, size.rounds)
     yield compare_updates(256, size.updates, size.rounds, goal=2.5)
     yield compare_updates(64, 4 * size.updates, size.rounds, goal=3.0)
-    yield compare_jax_training(steps=size.jax_steps, rounds=size.rounds_64)
+    yield compare_jax_training(steps=size.jax_steps, rounds=size.rounds)
     yield from compare_end_to_end(size.fits_64, size.rounds_64, goal=6.0)
     yield from compare_end_to_end(size.fits_256, size.rounds_256, goal=3.0, goal_of_workers=1.8)
 

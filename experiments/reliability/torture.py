@@ -29,7 +29,7 @@ EARLIEST, LATEST = 0.5, 16.0  # seconds after a start: from the first import to 
 GONE_WITHIN = 10.0  # seconds for workers to notice that their parent is dead
 SWEEP = [
     "-m", "reward=dsr,net_return", "env/slippage=none,bps", "data.start=2020-01-02",
-    "data.end=2022-01-31", "windows=auto", "windows.train_size=6 months",
+    "data.end=2021-08-31", "windows=auto", "windows.train_size=6 months",
     "windows.test_size=3 months", "windows.step=4 months", "windows.validation_sessions=40",
     "agent.net_arch=[32,32]", "agent.total_timesteps=4000", "agent.learning_starts=500",
     "agent.eval_freq=1000", "agent.compile=never", "checkpoints.every=500", "parallel.workers=2",
