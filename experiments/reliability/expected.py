@@ -16,7 +16,7 @@ CURVES = ("validation/first_half_sharpe", "train/actor_loss", "validation/score"
 @dataclass(frozen=True)
 class Sweep:
     """files: hash by place · runs: how often each key is there in which status · points: of each
-    child's curves · left: what must not be there."""
+    child's curves, and how many params it has · left: what must not be there."""
 
     files: dict[str, str]
     runs: Counter[tuple[str, str, str]]
@@ -49,9 +49,8 @@ class Sweep:
                 continue
             runs[kind, tags.get("fold_key", tags.get("run_key", "")), status] += 1
             if kind == "fold":
-                points[tags["fold_key"]] = [
-                    len(client.get_metric_history(run.info.run_id, name)) for name in CURVES
-                ]
+                history = [client.get_metric_history(run.info.run_id, name) for name in CURVES]
+                points[tags["fold_key"]] = [*map(len, history), len(run.data.params)]
         return cls(files, runs, points, left)
 
 

@@ -67,7 +67,7 @@ def _under_fire(chance: random.Random, reference: Sweep) -> tuple[list[Kill], in
     problems: list[str] = []
     sweeps, process = 0, None
     outputs = PLACE / "sweep-0"
-    while len(kills) < KILLS or process is not None:
+    while True:
         if process is None:
             process, born = _start(outputs), time.monotonic()
         wait = chance.uniform(EARLIEST, LATEST) if len(kills) < KILLS else None
@@ -91,8 +91,9 @@ def _under_fire(chance: random.Random, reference: Sweep) -> tuple[list[Kill], in
             f"sweep {sweeps}: {one}" for one in differences(reference, Sweep.read(outputs))
         ]
         sweeps += 1
+        if len(kills) >= KILLS:
+            return kills, sweeps, problems
         outputs = PLACE / f"sweep-{sweeps}"
-    return kills, sweeps, problems
 
 
 def _start(outputs: Path) -> subprocess.Popen[bytes]:

@@ -94,8 +94,11 @@ class Recording:
         tracker = open_tracker(plan.tracking, Path(plan.paths.outputs))
         tags = {"kind": "parent", **run_tags(plan, record, facts), **context.tags}
         with one_at_a_time(folder):
-            parent = _continued(tracker, folder.key, anew=plan.force)
-            if not parent:
+            found = _continued(tracker, folder.key, anew=plan.force)
+            if found is not None:
+                parent = found.run_id
+                tracker.add_params(found, run_params(record))
+            else:
                 kinds = record.kinds
                 name = f"{plan.symbol} {kinds['agent']} {kinds['reward']} {folder.key[:8]}"
                 parent = tracker.start_run(name, tags, run_params(record))
@@ -104,10 +107,11 @@ class Recording:
             known = {run.tags.get("fold_key"): run for run in recording._runs_of_children()}
             for job in jobs:
                 place = f"{job.window.name}/seed={job.seed}"
+                own = {"window": job.window.name, "seed": job.seed}
                 if job.key in known:
                     recording.children[place] = known[job.key].run_id
+                    tracker.add_params(known[job.key], {**run_params(record), **own})
                     continue
-                own = {"window": job.window.name, "seed": job.seed}
                 recording.children[place] = tracker.start_run(
                     f"{job.window.name} seed {job.seed}",
                     {**tags, "kind": "fold", **own, "fold_key": job.key},
@@ -241,15 +245,15 @@ def one_at_a_time(folder: RunFolder) -> FileLock:
     return FileLock(folder.lock)
 
 
-def _continued(tracker: Tracker, key: str, *, anew: bool) -> str:
+def _continued(tracker: Tracker, key: str, *, anew: bool) -> FoundRun | None:
     """The parent of an earlier start of this job; what else was left open is closed."""
     found = tracker.find_runs({"run_key": key, "kind": "parent"})
-    kept = "" if anew or not found else found[0].run_id
+    kept = None if anew or not found else found[0]
     for run in found:
-        if run.run_id != kept and run.status == "RUNNING":
+        if run is not kept and run.status == "RUNNING":
             tracker.finish(run.run_id, "KILLED")
-    if kept and found[0].status not in ("RUNNING", "FINISHED"):
-        tracker.resume(kept)
+    if kept is not None and kept.status not in ("RUNNING", "FINISHED"):
+        tracker.resume(kept.run_id)
     return kept
 
 

@@ -47,8 +47,6 @@ class MlflowTracker:
         parent_id: str | None = None,
     ) -> str:
         """Open a run. Values too long for MLflow are cut, and whole in `long_params.json`."""
-        from mlflow.entities import Param
-
         run_tags = _tag_texts(tags)
         run_tags["mlflow.source.name"] = "intraday_rl"
         if parent_id:
@@ -57,14 +55,23 @@ class MlflowTracker:
             self._client.create_run, self._experiment_id, tags=run_tags, run_name=name
         )
         run_id = str(run.info.run_id)
+        self._log_params(run_id, flatten(params))
+        return run_id
+
+    def add_params(self, run: FoundRun, params: Mapping[str, object]) -> None:
+        """Record those that the run does not have yet: its process may have died in between."""
         texts = flatten(params)
+        self._log_params(run.run_id, {k: v for k, v in texts.items() if k not in run.params})
+
+    def _log_params(self, run_id: str, texts: Mapping[str, str]) -> None:
+        from mlflow.entities import Param
+
         for batch in _batches(texts.items(), PARAMS_PER_BATCH):
             entities = [Param(key, cut(text, LONGEST_PARAM_VALUE)) for key, text in batch]
             self._write(self._client.log_batch, run_id, params=entities)
         long = {key: text for key, text in texts.items() if len(text) > LONGEST_PARAM_VALUE}
         if long:
             self.log_dict(run_id, long, "long_params.json")
-        return run_id
 
     def resume(self, run_id: str) -> None:
         """Mark a run that ended as running again."""
@@ -168,7 +175,10 @@ class MlflowTracker:
             max_results=MOST_RUNS_FOUND,
             order_by=["attributes.start_time DESC"],
         )
-        return [FoundRun(run.info.run_id, run.info.status, run.data.tags) for run in found]
+        return [
+            FoundRun(run.info.run_id, run.info.status, run.data.tags, run.data.params)
+            for run in found
+        ]
 
     def ui_command(self) -> str:
         """The command that opens the UI on a database; a server's own address."""

@@ -20,6 +20,7 @@ class FoundRun:
     run_id: str
     status: str
     tags: Mapping[str, str]
+    params: Mapping[str, str]
 
 
 class Tracker(Protocol):
@@ -41,6 +42,10 @@ class Tracker(Protocol):
 
     def resume(self, run_id: str) -> None:
         """Mark a run that ended as running again (its params stay as they are)."""
+        ...
+
+    def add_params(self, run: FoundRun, params: Mapping[str, object]) -> None:
+        """Record those that the run does not have yet."""
         ...
 
     def finish(self, run_id: str, status: RunStatus = "FINISHED") -> None:
@@ -124,6 +129,9 @@ class NullTracker:
         return ""
 
     def resume(self, run_id: str) -> None:
+        return None
+
+    def add_params(self, run: FoundRun, params: Mapping[str, object]) -> None:
         return None
 
     def finish(self, run_id: str, status: RunStatus = "FINISHED") -> None:
