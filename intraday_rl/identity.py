@@ -47,8 +47,20 @@ PRESENTATION = (
 # Replaced by the fold's own sessions and seed, so that one more seed or window keeps the others.
 BY_FOLD = ("windows", "seeds")
 # Which bars there are: their content up to the fold's end is fingerprinted, so that a day more at
-# the end changes no fold before it.
-BY_CONTENT = ("data.start", "data.end")
+# the end changes no fold before it, nor does the same content in another file.
+BY_CONTENT = (
+    "data.start",
+    "data.end",
+    "data.format",
+    "data.bar_label",
+    "data.timezone",
+    "data.columns",
+    "data.prices",
+    "data.splits",
+    "data.adjusted_through",
+    "data.max_missing_bars",
+    "data.on_bad_session",
+)
 # What a policy is judged in. The bars belong to it as well, by their content.
 WORLD = ("symbol", "benchmark", "data")
 WORLD_OF_ENV = (

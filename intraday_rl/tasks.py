@@ -40,7 +40,7 @@ class CostSurface:
     | `run` | key (or its beginning) or folder of the run |
     | `slippage_bps` | bps a side, in place of the trained slippage |
     | `commission_scales` | multiples of the trained commission |
-    | `impact_coefficients` | Y of the square-root law; 0 alone where the bars have no volume |
+    | `impact_coefficients` | Y of the square-root law; 0 alone where volume is unknown |
     """
 
     run: str = "???"

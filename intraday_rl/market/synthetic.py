@@ -31,6 +31,10 @@ _NS_A_MINUTE = 60_000_000_000
 _OPEN_EXCESS, _OPEN_FADE = 3.5, 0.10
 _CLOSE_EXCESS, _CLOSE_FADE = 4.0, 0.03
 
+# USD at the first open, shares a normal session: of the size of QQQ. They are no settings, since
+# the features of a benchmark are free of scale and its volume enters nothing.
+_BENCHMARK_START_PRICE, _BENCHMARK_DAILY_VOLUME = 160.0, 40e6
+
 _VOLUME_NOISE = 0.25  # standard deviation of a bar's log volume around its expectation
 _VOLUME_TO_VOLATILITY = 0.7  # a day of doubled volatility has 2 ** this times the volume
 
@@ -72,7 +76,7 @@ def generate(data: SyntheticData, symbol: str, benchmark: str) -> tuple[Bars, Ba
     note = f"synthetic bars: seed {data.seed}, edge {data.edge:g}, leverage {data.leverage:g}"
     activity = grid.share * day[:, None] ** _VOLUME_TO_VOLATILITY
     fund_volume = data.symbol_daily_volume * activity
-    volume = data.benchmark_daily_volume * activity
+    volume = _BENCHMARK_DAILY_VOLUME * activity
     return (
         _bars(symbol, data, grid, fund, fund_volume, volumes, note),
         _bars(benchmark, data, grid, path, volume, benchmark_volumes, note),
@@ -193,7 +197,7 @@ def _benchmark(
     session_return = np.take_along_axis(inside.close, _last_column(grid), axis=1)[:, 0]
     drift = data.annual_drift / _SESSIONS_A_YEAR
     pull = 1.0 - 0.5 ** (1.0 / data.trend_half_life_sessions)
-    first = float(np.log(data.benchmark_start_price))
+    first = float(np.log(_BENCHMARK_START_PRICE))
     trend = before = first
     befores, opens = np.empty(len(day)), np.empty(len(day))
     for number in range(len(day)):

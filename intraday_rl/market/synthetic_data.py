@@ -31,8 +31,8 @@ class SyntheticData:
     | `bar_gap_variance_share` | 0-1 | part of a bar's variance between a close and the next open |
     | `trend_half_life_sessions` | sessions | the overnight gap closes half the distance to the \
 trend in this time, which keeps the prices of every seed in a realistic range |
-    | `*_start_price` | USD | the benchmark's first open; the symbol's price at the same moment |
-    | `*_daily_volume` | shares | mean of a full session of normal volatility |
+    | `symbol_start_price` | USD | the symbol's price at the benchmark's first open |
+    | `symbol_daily_volume` | shares | mean of a full session of normal volatility |
 
     Defaults are of the size of QQQ 2018-2023 (volatility 0.25 a year, 38 % of its variance
     overnight) and of TQQQ and QQQ volumes of 2025-2026.
@@ -61,9 +61,7 @@ trend in this time, which keeps the prices of every seed in a realistic range |
     volatility_spread: float = 0.40
     bar_gap_variance_share: float = 0.002
     trend_half_life_sessions: float = 63.0
-    benchmark_start_price: float = 160.0
     symbol_start_price: float = 20.0
-    benchmark_daily_volume: float = 40e6
     symbol_daily_volume: float = 100e6
 
     def __post_init__(self) -> None:
@@ -89,7 +87,5 @@ trend in this time, which keeps the prices of every seed in a realistic range |
         check_range("volatility_spread", self.volatility_spread, 0, 1.5)
         check_range("bar_gap_variance_share", self.bar_gap_variance_share, 0, 0.5)
         check_range("trend_half_life_sessions", self.trend_half_life_sessions, 1, 1e6)
-        for key in ("benchmark_start_price", "symbol_start_price"):
-            check_range(key, getattr(self, key), 1e-3, 1e7)
-        for key in ("benchmark_daily_volume", "symbol_daily_volume"):
-            check_range(key, getattr(self, key), 0, 1e12, low_open=True)
+        check_range("symbol_start_price", self.symbol_start_price, 1e-3, 1e7)
+        check_range("symbol_daily_volume", self.symbol_daily_volume, 0, 1e12, low_open=True)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from intraday_rl.dataset import Dataset, Split, open_dataset, open_fold
 from intraday_rl.errors import DataError
 from intraday_rl.loading import resolve
+from intraday_rl.market.windows import Window
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, write_json
 from intraday_rl.research.outcome import Context, Outcome
@@ -29,6 +30,7 @@ from intraday_rl.research.surface_plot import print_surface, write_heat_map
 from intraday_rl.statistics.ratios import sharpe_rows
 from intraday_rl.tasks import CostSurface
 from intraday_rl.tracking.tracker import open_tracker
+from intraday_rl.trading.impact_statistics import impact_statistics
 from intraday_rl.trading.ledger import read_ledger
 from intraday_rl.trading.problem import Problem
 from intraday_rl.trading.replay import replay_shares
@@ -55,7 +57,8 @@ def run(plan: Plan, context: Context) -> Outcome:
     resolved = resolve(trained)
     dataset = open_dataset(trained, resolved.market)
     replayed = list(_recorded(folder, dataset, resolved.windows))
-    coefficients = task.impact_coefficients if _has_impact_statistics(dataset) else [0.0]
+    known = _impact_is_known(dataset, resolved.windows)
+    coefficients = task.impact_coefficients if known else [0.0]
     points = pd.DataFrame(
         list(itertools.product(task.slippage_bps, task.commission_scales, coefficients)),
         columns=GRID,
@@ -69,7 +72,7 @@ def run(plan: Plan, context: Context) -> Outcome:
         "run_key": folder.key,
         "policy": "frozen: shares and times as recorded, only their costs are replaced",
         "points": len(points),
-        "impact": "varied" if len(coefficients) > 1 else "0: the bars have no volume",
+        "impact": "as asked" if known else "0: volume or volatility before a test are unknown",
         "folds": folds,
     }
     write_json(place / "cost_surface.json", content)
@@ -79,7 +82,7 @@ def run(plan: Plan, context: Context) -> Outcome:
     return Outcome(score=float("nan"), code=0, run_key=folder.key)
 
 
-def _recorded(folder: RunFolder, dataset: Dataset, windows: list[Any]) -> Iterator[Replayed]:
+def _recorded(folder: RunFolder, dataset: Dataset, windows: list[Window]) -> Iterator[Replayed]:
     for window in windows:
         ledger_path = folder.fold(window.name).ledger
         if not ledger_path.is_file():
@@ -109,8 +112,15 @@ def _tape_rows(problem: Problem, account: pd.DataFrame) -> NDArray[np.int64]:
     return np.asarray(first + account["step"].to_numpy(), np.int64)
 
 
-def _has_impact_statistics(dataset: Dataset) -> bool:
-    return dataset.market.symbol.has_volume()
+def _impact_is_known(dataset: Dataset, windows: list[Window]) -> bool:
+    """Lay out what impact depends on, which a run trained without impact does not have."""
+    bars, tape = dataset.market.symbol, dataset.tape
+    if not bars.has_volume():
+        return False
+    volatility, volume = impact_statistics(bars, dataset.plan.env.impact.window_sessions)
+    tape.sessions["daily_volatility"], tape.sessions["daily_volume"] = volatility, volume
+    tested = np.concatenate([tape.index_of(w.test.sessions if w.test else ()) for w in windows])
+    return bool(np.isfinite([volatility[tested], volume[tested]]).all())
 
 
 def _surface(
@@ -126,7 +136,7 @@ def _surface(
         mean_daily = np.mean([daily for daily, _ in results], axis=0)
         part = points.copy()
         part.insert(0, "fold", fold)
-        part["sharpe"] = np.nan_to_num(sharpe_rows(mean_daily))
+        part["sharpe"] = sharpe_rows(mean_daily)
         part["total_return"] = np.prod(1.0 + mean_daily, axis=1) - 1.0
         parts.append(part)
         folds[fold] = {

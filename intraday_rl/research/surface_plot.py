@@ -27,7 +27,8 @@ def write_heat_map(table: pd.DataFrame, path: Path) -> None:
         image = axis.pcolormesh(
             grid.columns, grid.index, grid.to_numpy(), cmap="RdBu", vmin=-bound, vmax=bound
         )
-        axis.contour(grid.columns, grid.index, grid.to_numpy(), levels=[0.0], colors="black")
+        if min(grid.shape) > 1:  # a line of zeros needs a plane to lie in
+            axis.contour(grid.columns, grid.index, grid.to_numpy(), levels=[0.0], colors="black")
         axis.set_title(fold, fontsize=9)
         axis.set_xlabel("slippage, bp a side")
     axes[0].set_ylabel("commission, multiple of the trained one")

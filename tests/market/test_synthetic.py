@@ -246,9 +246,7 @@ def test_the_same_seed_gives_the_same_bars_in_another_process_and_another_seed_o
         ("volatility_spread", 0.1),
         ("bar_gap_variance_share", 0.01),
         ("trend_half_life_sessions", 20.0),
-        ("benchmark_start_price", 100.0),
         ("symbol_start_price", 30.0),
-        ("benchmark_daily_volume", 1e6),
         ("symbol_daily_volume", 1e6),
     ],
 )

@@ -9,8 +9,9 @@ import pytest
 
 from intraday_rl.config import compose_plan, reload, saved
 from intraday_rl.records import RunFolder
-from intraday_rl.research import walk_forward
+from intraday_rl.research import final_fit, walk_forward
 from intraday_rl.research.outcome import Context, Outcome
+from intraday_rl.tasks import FinalFit
 
 SMALL = [
     "data.start=2021-01-04",
@@ -36,13 +37,19 @@ Job = Callable[..., tuple[Outcome, RunFolder]]
 
 
 def run_job(outputs: Path, *overrides: str) -> tuple[Outcome, RunFolder]:
-    """Run a walk-forward in this process, without report and plots, which have their own tests."""
-    plan = compose_plan([*SMALL, f"paths.outputs={outputs}", *overrides])
+    """Run a small walk-forward in this process; `overrides` come on top of `SMALL`."""
+    return run_alone(f"paths.outputs={outputs}", *SMALL, *overrides)
+
+
+def run_alone(*overrides: str) -> tuple[Outcome, RunFolder]:
+    """The job of these overrides alone, without report and plots, which have their own tests."""
+    plan = compose_plan(overrides)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(walk_forward, "write_report", lambda *_: None)
         patch.setattr(walk_forward, "write_fold_plots", lambda *_: None)
-        outcome = walk_forward.run(plan, Context(saved(plan), ["intraday-rl", *overrides], reload))
-    return outcome, RunFolder.of(str(outputs), str(outcome.run_key))
+        task = final_fit if isinstance(plan.task, FinalFit) else walk_forward
+        outcome = task.run(plan, Context(saved(plan), ["intraday-rl", *overrides], reload))
+    return outcome, RunFolder.of(plan.paths.outputs, str(outcome.run_key))
 
 
 @pytest.fixture

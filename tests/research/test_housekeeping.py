@@ -99,6 +99,16 @@ def test_clean_says_what_would_go_and_changes_nothing_until_told_to(outputs, cap
     assert (outputs / "folds/stopped-0/checkpoints/step=500").is_dir()
 
 
+def test_how_old_an_unfinished_run_may_be_is_asked_for(outputs):
+    a_day_ago = time.time() - 86_400
+    for path in outputs.rglob("*"):
+        os.utime(path, (a_day_ago, a_day_ago))
+    carry_out(clean, outputs, "task.apply=true", "task.older_than_days=2")
+    assert (outputs / "runs/failed").is_dir()
+    carry_out(clean, outputs, "task.apply=true", "task.older_than_days=0.5")
+    assert not (outputs / "runs/failed").exists()
+
+
 def test_old_unfinished_runs_go_finished_and_held_folds_never(outputs):
     (finished,) = (run for run in survey(outputs) if run.state is State.finished)
     long_ago = time.time() - 40 * 86_400

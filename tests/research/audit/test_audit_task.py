@@ -49,6 +49,17 @@ def test_a_clean_run_passes_and_says_what_was_compared(clean, capsys):
     assert "look-ahead audit" in shown
 
 
+def test_another_seed_and_more_samples_look_at_other_times(clean):
+    def times(*overrides):
+        carried_out(clean, *overrides)
+        return read_json(clean.path / "audit" / "audit.json")["times"]
+
+    few, others, more = times(), times("task.seed=1"), times("task.samples=3")
+    assert few == times()
+    assert few != others
+    assert len(few) == len(others) < len(more)
+
+
 def test_half_days_and_clock_changes_are_among_the_times(clean):
     times = audited(clean, samples=1).times
     special = {(one["time"], one["why"]) for one in times if one["why"] != "random"}
