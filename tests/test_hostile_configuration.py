@@ -184,13 +184,13 @@ def composed_line(case: tuple[int, list[str]]) -> list[str]:
 RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@settings(RELAXED, max_examples=40)
+@settings(RELAXED, max_examples=25)
 @given(case=lines())
 def test_no_change_of_a_saved_plan_ends_in_a_traceback(case: Any, folder: Path) -> None:
     check(folder, saved_line(folder, case))
 
 
-@settings(RELAXED, max_examples=8)
+@settings(RELAXED, max_examples=4)
 @given(case=lines())
 def test_no_command_line_ends_in_a_traceback(case: Any, folder: Path) -> None:
     check(folder, composed_line(case))

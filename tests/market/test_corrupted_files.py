@@ -616,6 +616,7 @@ def test_what_is_only_odd_is_accepted_with_a_note(
 # --- a real command line, real bars --------------------------------------------------------------
 
 
+@pytest.mark.slow("input")
 @pytest.mark.parametrize("mistake", ["truncated", "negative", "configuration"])
 def test_the_command_line_says_the_same_in_a_process_of_its_own(
     mistake: str, good: Frame, tmp_path: Path
@@ -638,6 +639,7 @@ def test_the_command_line_says_the_same_in_a_process_of_its_own(
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.slow("input")
 def test_real_bars_spoiled_are_refused_and_unspoiled_are_not(
     leave: Leave, real_data: Path, tmp_path: Path
 ) -> None:
