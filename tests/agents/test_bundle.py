@@ -123,6 +123,7 @@ def test_training_goes_on_from_a_bundle(
     assert learner.policy().predict(OBSERVATION) != before
 
 
+@pytest.mark.slow("agents")
 def test_stock_stable_baselines_opens_the_zip_without_this_package(folder: Path) -> None:
     program = (
         "import sys; sys.modules['intraday_rl'] = None\n"

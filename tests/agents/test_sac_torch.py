@@ -34,6 +34,7 @@ def _global_numpy_state() -> str:
         return repr(np.random.get_state())  # noqa: NPY002
 
 
+@pytest.mark.slow("agents")
 def test_it_learns_to_take_the_sign_it_is_shown(make_learner: MakeLearner) -> None:
     learner = make_learner(total_timesteps=3_000)
     learner.learn()

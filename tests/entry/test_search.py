@@ -303,6 +303,7 @@ def test_only_a_search_file_says_how_jobs_are_launched(content, line, typed, tmp
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow("search")
 def test_a_search_writes_its_trials_its_verdict_and_the_command_of_its_best(typed, monkeypatch):
     verdicts = []
 

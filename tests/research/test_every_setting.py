@@ -148,6 +148,7 @@ def test_every_setting_of_every_part_has_a_line_that_says_what_it_does():
     assert set(EFFECTS) - set(leaves) == set(), "every_setting.py speaks of what is no setting"
 
 
+@pytest.mark.slow("identity")
 @pytest.mark.parametrize(("base", "effect", "key"), named(CHANGES))
 def test_a_setting_changes_the_fold_keys_unless_it_is_presentation(
     base, effect, key, files, keys_of

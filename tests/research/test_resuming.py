@@ -58,7 +58,9 @@ def undisturbed(tmp_path_factory, job_in):
     return contents(job_in(tmp_path_factory.mktemp("undisturbed"), *LONGER)[1])
 
 
-@pytest.mark.parametrize("checkpoints_before", [1, 4])
+@pytest.mark.parametrize(
+    "checkpoints_before", [1, pytest.param(4, marks=pytest.mark.slow("survive"))]
+)
 def test_an_interrupted_fit_goes_on_to_the_same_last_bit(
     job, undisturbed, monkeypatch, checkpoints_before
 ):
@@ -83,6 +85,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_last_bit(
         assert not WorkFolder(work).checkpoints.exists()
 
 
+@pytest.mark.slow("survive")
 def test_a_damaged_checkpoint_is_dropped_with_a_warning(
     job, undisturbed, monkeypatch, caplog, tmp_path
 ):

@@ -49,6 +49,7 @@ def test_a_clean_run_passes_and_says_what_was_compared(clean, capsys):
     assert "look-ahead audit" in shown
 
 
+@pytest.mark.slow("audit")
 def test_another_seed_and_more_samples_look_at_other_times(clean):
     def times(*overrides):
         carried_out(clean, *overrides)
