@@ -38,6 +38,8 @@ class Size:
     """How much is measured: rounds of each comparison, and the work of one side in a round."""
 
     rounds: int
+    rounds_jax: int
+    rounds_compiling: int
     rounds_64: int  # of four fits, which take minutes
     rounds_256: int
     environment_steps: int
@@ -50,17 +52,21 @@ class Size:
 
 FULL = Size(
     rounds=5,
+    rounds_jax=3,
+    rounds_compiling=2,
     rounds_64=2,
     rounds_256=2,
     environment_steps=20_000,
     updates=800,
     overhead_steps=16_000,
     jax_steps=8_000,
-    fits_64=Fits(64, 40_000),
+    fits_64=Fits(64, 30_000),
     fits_256=Fits(256, 20_000),
 )
 QUICK = Size(
     rounds=1,
+    rounds_jax=1,
+    rounds_compiling=1,
     rounds_64=1,
     rounds_256=1,
     environment_steps=2_000,
@@ -77,7 +83,7 @@ def comparisons(size: Size) -> Iterator[Compared]:
     yield from compare_environments(size.environment_steps, size.rounds)
     yield compare_updates(256, size.updates, size.rounds, goal=2.5)
     yield compare_updates(64, 4 * size.updates, size.rounds, goal=3.0)
-    yield compare_jax_training(steps=size.jax_steps, rounds=size.rounds)
+    yield compare_jax_training(steps=size.jax_steps, rounds=size.rounds_jax)
     yield from compare_end_to_end(size.fits_64, size.rounds_64, goal=6.0)
     yield from compare_end_to_end(size.fits_256, size.rounds_256, goal=3.0, goal_of_workers=1.8)
 
@@ -88,8 +94,8 @@ def measurements(size: Size) -> Iterator[Measured]:
     yield measure_evaluation(size.rounds)
     yield measure_overhead(256, size.overhead_steps // 4, size.rounds)
     yield measure_overhead(64, size.overhead_steps, size.rounds)
-    yield from measure_compiling(256, size.rounds)
-    yield from measure_compiling(64, size.rounds)
+    yield from measure_compiling(256, size.rounds_compiling)
+    yield from measure_compiling(64, size.rounds_compiling)
 
 
 def main() -> int:
