@@ -22,6 +22,7 @@ ROOMS = ("market", "trading", "agents", "statistics")
 FOLD_SOURCES = ("fit", "candidates", "rollout", "fold_result", "evaluation", "random_null")
 LIBRARIES = (
     "torch",
+    "gymnasium",
     "numpy",
     "numba",
     "pandas",
@@ -81,7 +82,8 @@ def code_hash() -> str:
     """Hash of the sources that decide numbers, and of the libraries under them."""
     digest = hashlib.sha256()
     package = Path(__file__).parent
-    sources = [package / "dataset.py", *(p for room in ROOMS for p in (package / room).rglob("*"))]
+    single = [package / f"{name}.py" for name in ("dataset", "loading", "plan")]
+    sources = [*single, *(p for room in ROOMS for p in (package / room).rglob("*"))]
     sources += [package / "research" / f"{name}.py" for name in FOLD_SOURCES]
     for source in sorted(sources):
         if source.suffix in {".py", ".json"}:

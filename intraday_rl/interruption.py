@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PARENT_SECONDS = 1.0
 
 
 class Interrupted(KeyboardInterrupt):
@@ -33,6 +36,7 @@ class _Process:
 
     patient = False
     asked: int | None = None
+    watched = False
 
 
 @contextmanager
@@ -58,6 +62,10 @@ def patiently() -> Iterator[None]:
     _Process.patient, _Process.asked = True, None
     try:
         yield
+    except Exception as error:
+        if _Process.asked is not None:  # whoever asked waits for the end, not for the reason
+            raise Interrupted(_Process.asked) from error
+        raise
     finally:
         _Process.patient = False
     if _Process.asked is not None:
@@ -69,10 +77,17 @@ def asked_to_stop() -> bool:
     return _Process.asked is not None
 
 
-def leave_signals_to_the_parent() -> None:
-    """In a worker: a Ctrl-C reaches the whole group, and the parent tells its workers itself."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+def end_with_the_parent() -> None:
+    """In a launcher's process: a job whose sweep was killed would train on and hold its leases."""
+    if not _Process.watched:
+        _Process.watched = True
+        threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_SECONDS)  # between two looks: the system tells nobody
+    os._exit(1)
 
 
 def _answer(number: int, frame: FrameType | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import uuid
 from collections.abc import Mapping
@@ -27,6 +28,15 @@ def write_text(path: Path, text: str) -> None:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy all files below into an existing folder, and see them to the disk."""
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    for path in target.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -29,7 +29,8 @@ def main() -> None:
         status = refuse(error)
     except Interrupted as interrupted:
         status = interrupted.status
-        words = " ".join(shlex.quote(word) for word in sys.argv[1:])
+        # With force=true it would begin anew.
+        words = " ".join(shlex.quote(word) for word in sys.argv[1:] if word != "force=true")
         sys.stderr.write(f"{interrupted}; the same command goes on: intraday-rl {words}\n")
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

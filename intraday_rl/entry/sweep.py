@@ -30,6 +30,7 @@ from intraday_rl.entry.sweep_folder import (
     write_record,
 )
 from intraday_rl.entry.sweep_jobs import jobs_of, with_its_share_of_cores
+from intraday_rl.interruption import end_with_the_parent
 from intraday_rl.plan import Plan
 from intraday_rl.preview import print_preview
 from intraday_rl.research.outcome import Outcome
@@ -79,9 +80,11 @@ def sweep_job(config: DictConfig) -> float:
     words = [word for word in hydra.overrides.task if not word.startswith("search=")]
     folder = Path(hydra.sweep.dir)
     work_where_the_sweep_was_started(hydra)
+    if "n_jobs" in hydra.launcher:  # joblib: in a process of its own
+        end_with_the_parent()
     try:
         plan = with_its_share_of_cores(build(config), hydra.launcher)
-        if plan.fail_fast and failed_before(folder):
+        if plan.fail_fast and not is_search(hydra) and failed_before(folder):
             return math.nan  # without a record: it has not been carried out
         write_plan(folder, number, plan)
         outcome = _trial(plan, words, hydra) if is_search(hydra) else run_plan(plan, words)

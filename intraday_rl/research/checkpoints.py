@@ -23,6 +23,8 @@ class Checkpoints:
 
     def write(self, step: int, files: Mapping[str, bytes]) -> None:
         """Write one and drop those before it: a reader finds the old one or the new one."""
+        if (self.path / f"step={step}").is_dir():
+            return  # resumed and stopped again before anything happened
         self.path.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=".", dir=self.path))
         try:
@@ -31,7 +33,6 @@ class Checkpoints:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
-            shutil.rmtree(self.path / f"step={step}", ignore_errors=True)
             unfinished.rename(self.path / f"step={step}")
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)

@@ -11,7 +11,7 @@ from intraday_rl.identity import run_key
 from intraday_rl.loading import resolve
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, write_json
-from intraday_rl.research.all_folds import results_of
+from intraday_rl.research.all_folds import StoppedEarly, results_of
 from intraday_rl.research.fold_summary import validation_score
 from intraday_rl.research.outcome import Context, Outcome
 from intraday_rl.research.recording import Recording, one_at_a_time
@@ -27,6 +27,13 @@ logger = logging.getLogger(__name__)
 
 def run(plan: Plan, context: Context) -> Outcome:
     """Carry out `task=final_fit`; the bundles lie in the run's only fold."""
+    try:
+        return _run(plan, context)
+    except StoppedEarly:
+        return Outcome(float("nan"), 0, stopped_early=True)
+
+
+def _run(plan: Plan, context: Context) -> Outcome:
     record = context.record
     resolved = resolve(plan)
     for note in resolved.notes:
@@ -40,7 +47,7 @@ def run(plan: Plan, context: Context) -> Outcome:
     recording = Recording.start(plan, context, folder, facts, jobs, resolved)
     window = resolved.windows[0]
     with recording.closed_whatever_happens():
-        results = results_of(plan, jobs, dataset)[window.name]
+        results = results_of(plan, jobs, dataset, context.stop_early)[window.name]
         score = validation_score(results)
         content = {
             "schema_version": 1,

@@ -25,6 +25,7 @@ class FoldJob:
     seed: int
     folder: Path
     fingerprint: str
+    benchmark_fingerprint: str
     code: str
     git: str | None
     work: WorkFolder

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from intraday_rl.dataset import Dataset
-from intraday_rl.errors import TrainingStopped
-from intraday_rl.records import SeedFolder, read_json, write_json, write_text
+from intraday_rl.errors import DataError, FoldFailed, TrainingStopped
+from intraday_rl.identity import code_hash
+from intraday_rl.records import SeedFolder, copy_folder, read_json, write_json, write_text
 from intraday_rl.research.checkpoints import Checkpoints
 from intraday_rl.research.fit import Conduct, Progress
 from intraday_rl.research.fold_job import FoldJob, read_result
@@ -41,8 +42,19 @@ def run_fold_job(
     with leased(job.work, stop if wait else None) as held:
         if not held:
             return unfinished(job, "stopped" if stop() else "held", str(holder(job.work)))
+        _refuse_what_changed(job, dataset)
         known = None if job.redo else _known_result(job)
         return known or _work(job, dataset, report, stop)
+
+
+def _refuse_what_changed(job: FoldJob, dataset: Dataset) -> None:
+    """A worker reads sources and bars anew; under a key made from others its result would lie."""
+    last = (job.window.test or job.window.train).last_session
+    found = [dataset.market.symbol.fingerprint(last), dataset.market.benchmark.fingerprint(last)]
+    if found != [job.fingerprint, job.benchmark_fingerprint]:
+        raise DataError("the bars changed while the job ran; type the same command again")
+    if code_hash() != job.code:
+        raise FoldFailed("the code changed while the job ran; type the same command again")
 
 
 def unfinished(job: FoldJob, status: str, why: str) -> dict[str, Any]:
@@ -77,11 +89,12 @@ def _known_result(job: FoldJob) -> dict[str, Any] | None:
     folder.path.parent.mkdir(parents=True, exist_ok=True)
     copy = Path(tempfile.mkdtemp(prefix=f".{folder.path.name}.", dir=folder.path.parent))
     try:
-        shutil.copytree(source.path, copy, dirs_exist_ok=True)
+        copy_folder(source.path, copy)
         run = source.path.parents[2].name  # runs/<key>/folds/<window>/seed=<n>
         write_json(SeedFolder(copy).reused_from, {"run_key": run})
         shutil.rmtree(folder.path, ignore_errors=True)
         copy.rename(folder.path)
+        _point_to(job)
     finally:
         shutil.rmtree(copy, ignore_errors=True)
     return read_result(folder, job.key)

@@ -17,7 +17,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,8 +115,9 @@ def _heartbeat(path: Path) -> Iterator[None]:
     ended = threading.Event()
 
     def beat() -> None:
-        while not ended.wait(HEARTBEAT_SECONDS) and path.exists():
-            os.utime(path)
+        while not ended.wait(HEARTBEAT_SECONDS):
+            with suppress(OSError):  # a file server that hangs for a moment; the next beat tells
+                os.utime(path)
 
     thread = threading.Thread(target=beat, name="lease heartbeat", daemon=True)
     thread.start()

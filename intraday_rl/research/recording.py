@@ -104,26 +104,34 @@ class Recording:
                 parent = tracker.start_run(name, tags, run_params(record))
                 _log_data(tracker, parent, resolved, facts)
             recording = cls(tracker, getattr(plan.tracking, "log_models", False), parent, folder)
-            known = {run.tags.get("fold_key"): run for run in recording._runs_of_children()}
-            for job in jobs:
-                place = f"{job.window.name}/seed={job.seed}"
-                own = {"window": job.window.name, "seed": job.seed}
-                if job.key in known:
-                    recording.children[place] = known[job.key].run_id
-                    tracker.add_params(known[job.key], {**run_params(record), **own})
-                    continue
-                recording.children[place] = tracker.start_run(
+            with recording.closed_whatever_happens():
+                recording._open_children(jobs, tags, record, context)
+        return recording
+
+    def _open_children(
+        self, jobs: list[FoldJob], tags: dict[str, str], record: SavedPlan, context: Context
+    ) -> None:
+        tracker = self.tracker
+        known = {run.tags.get("fold_key"): run for run in self._runs_of_children()}
+        for job in jobs:
+            own = {"window": job.window.name, "seed": job.seed}
+            params = {**run_params(record), **own}
+            if job.key in known:
+                child = known[job.key].run_id
+                tracker.add_params(known[job.key], params)
+            else:
+                child = tracker.start_run(
                     f"{job.window.name} seed {job.seed}",
                     {**tags, "kind": "fold", **own, "fold_key": job.key},
-                    {**run_params(record), **own},
-                    parent_id=parent,
+                    params,
+                    parent_id=self.parent,
                 )
-            recording._resume_unfinished()
-            for run_id in (parent, *recording.children.values()) if context.tags else ():
-                tracker.set_tags(run_id, context.tags)
-            if parent:
-                write_json(folder.mlflow, {"parent": parent, "children": recording.children})
-        return recording
+            self.children[f"{job.window.name}/seed={job.seed}"] = child
+        self._resume_unfinished()
+        for run_id in (self.parent, *self.children.values()) if context.tags else ():
+            tracker.set_tags(run_id, context.tags)
+        if self.parent:
+            write_json(self.folder.mlflow, {"parent": self.parent, "children": self.children})
 
     def _seed(self, window: str, result: dict[str, Any], verdict: str) -> None:
         """One child: curves, metrics, files, model; then it is closed. Once, however often."""
@@ -204,11 +212,14 @@ class Recording:
     def _close(self, error: BaseException) -> None:
         expected = isinstance(error, KeyboardInterrupt | StoppedEarly)
         status: RunStatus = "KILLED" if expected else "FAILED"
-        open_children = [run.run_id for run in self._runs_of_children() if run.status == "RUNNING"]
-        for run_id in (*open_children, self.parent):
+        parents = self.tracker.find_runs({"run_key": self.folder.key, "kind": "parent"})
+        own = [run for run in parents if run.run_id == self.parent]
+        for run in (*self._runs_of_children(), *own):
+            if run.status != "RUNNING":
+                continue
             if isinstance(error, StoppedEarly):
-                self.tracker.set_tags(run_id, {"verdict": "stopped_early"})
-            self.tracker.finish(run_id, status)
+                self.tracker.set_tags(run.run_id, {"verdict": "stopped_early"})
+            self.tracker.finish(run.run_id, status)
 
     def ui_command(self) -> str:
         """How to look at the runs."""

@@ -88,6 +88,7 @@ def plan_jobs(plan: Plan, record: SavedPlan, resolved: Resolved) -> list[FoldJob
                     seed=seed,
                     folder=Path("folds") / window.name / f"seed={seed}",
                     fingerprint=fingerprints[0],
+                    benchmark_fingerprint=fingerprints[1],
                     code=code_hash(),
                     git=revision,
                     work=WorkFolder.of(plan.paths.outputs, key),

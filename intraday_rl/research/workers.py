@@ -6,17 +6,19 @@ import logging
 import multiprocessing
 import os
 import queue
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for_end
+from types import FrameType
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from intraday_rl.dataset import Dataset, open_dataset
-from intraday_rl.interruption import leave_signals_to_the_parent
 from intraday_rl.plan import Plan
 from intraday_rl.research.fit import is_learned
 from intraday_rl.research.fold_job import FoldJob
@@ -28,14 +30,18 @@ logger = logging.getLogger(__name__)
 Report = Callable[[str, int, int, int, float | None], None]
 Stop = Callable[[], bool]
 NEWS_SECONDS = 0.2  # between two looks at what the workers say
+SENDING_SECONDS = 2.0
 
 
 class _Worker:
     """State of a worker process: the dataset is opened once, not once a fold."""
 
-    dataset: Dataset
+    plan: Plan
+    dataset: Dataset | None = None
     messages: Any
-    stop: Any
+    stopping: Any
+    asked = False  # by a signal to this very process
+    idle = threading.Event()
 
 
 def run_jobs(
@@ -84,7 +90,8 @@ def _in_pool(
 ) -> Iterator[dict[str, Any]]:
     """Results of the jobs in fresh processes; those whose process died are added to `died`."""
     context = multiprocessing.get_context("spawn")
-    messages, stopping = context.Queue(), context.Event()
+    # A bare byte: a process killed while it holds an event's lock would block all the others.
+    messages, stopping = context.Queue(), context.RawValue("b", 0)
     level = logging.getLogger("intraday_rl").level
     with ProcessPoolExecutor(
         max_workers=workers,
@@ -97,13 +104,13 @@ def _in_pool(
         try:
             while pending:
                 if stop():
-                    stopping.set()
+                    stopping.value = 1
                 done, pending = wait(pending, NEWS_SECONDS, FIRST_COMPLETED)
                 _drain(messages, report)
                 for future in done:
                     yield from _result(future, futures[future], died)
         except BaseException:
-            stopping.set()  # whoever reads the results has given up; so shall the workers
+            stopping.value = 1  # whoever reads the results has given up; so shall the workers
             raise
 
 
@@ -125,14 +132,27 @@ def _drain(messages: Any, report: Report) -> None:
 
 
 def _start_worker(plan: Plan, messages: Any, stopping: Any, level: int) -> None:
-    leave_signals_to_the_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches the group; the parent tells us
+    signal.signal(signal.SIGTERM, _answer_sigterm)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     threadpool_limits(1)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("intraday_rl").setLevel(level)
     messages.cancel_join_thread()  # news that nobody reads must not keep the process
-    _Worker.dataset = open_dataset(plan)
-    _Worker.messages, _Worker.stop = messages, stopping
+    _Worker.plan, _Worker.messages, _Worker.stopping = plan, messages, stopping
+    _Worker.idle.set()
+
+
+def _answer_sigterm(number: int, frame: FrameType | None) -> None:
+    """A pool that broke ends its workers so: a fit under way keeps a checkpoint, then we leave."""
+    _Worker.asked = True
+    threading.Thread(target=_leave_when_idle, daemon=True).start()
+
+
+def _leave_when_idle() -> None:
+    _Worker.idle.wait()
+    time.sleep(SENDING_SECONDS)  # the result travels in a thread that cannot be waited for
+    os._exit(1)
 
 
 def _end_with_the_parent() -> None:
@@ -147,10 +167,19 @@ def _work(job: FoldJob, wait_for_others: bool) -> dict[str, Any]:
     def send(window: str, seed: int, done: int, total: int, score: float | None) -> None:
         _Worker.messages.put((window, seed, done, total, score))
 
-    stop = _Worker.stop.is_set
+    def stop() -> bool:
+        return _Worker.asked or bool(_Worker.stopping.value)
+
     if stop():
         return unfinished(job, "stopped", "not begun")
-    return run_fold_job(job, _Worker.dataset, _reporter(job, send), stop, wait=wait_for_others)
+    _Worker.idle.clear()
+    try:
+        if _Worker.dataset is None:
+            _Worker.dataset = open_dataset(_Worker.plan)
+        report = _reporter(job, send)
+        return run_fold_job(job, _Worker.dataset, report, stop, wait=wait_for_others)
+    finally:
+        _Worker.idle.set()
 
 
 def _reporter(job: FoldJob, report: Report) -> Callable[[int, int, float | None], None]:

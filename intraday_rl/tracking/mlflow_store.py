@@ -72,7 +72,7 @@ def open_store(part: MlflowTracking, outputs: Path) -> tuple[MlflowClient, str]:
         if not uri.startswith("sqlite"):
             _check_connects(uri)
         outputs.mkdir(parents=True, exist_ok=True)
-        lock_path = outputs.resolve() / "mlflow.lock"
+        lock_path = _lock_of(uri, outputs)
         location = (outputs.resolve() / "artifacts").as_uri()
         try:
             with FileLock(lock_path, timeout=LOCK_TIMEOUT_SECONDS):
@@ -81,6 +81,16 @@ def open_store(part: MlflowTracking, outputs: Path) -> tuple[MlflowClient, str]:
         except Timeout as error:
             problem = f"another process holds {lock_path} for over {LOCK_TIMEOUT_SECONDS:.0f} s"
             raise ConfigError("tracking.uri", uri, f"{problem}: end it") from error
+
+
+def _lock_of(uri: str, outputs: Path) -> Path:
+    """Beside a SQLite file, whichever outputs its users have; else in `outputs`."""
+    from sqlalchemy.engine import make_url
+
+    url = make_url(uri)
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        return Path(f"{Path(url.database).resolve()}.lock")
+    return outputs.resolve() / "mlflow.lock"
 
 
 def _make_whole(uri: str) -> None:

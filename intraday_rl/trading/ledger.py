@@ -10,6 +10,7 @@ Identities, all testable from the file alone:
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,15 @@ def write_ledger(frames: list[pd.DataFrame], path: Path) -> None:
     ledger = pd.concat(frames, ignore_index=True).sort_values(["seed", "bar_end", "step"])
     table = pa.Table.from_pandas(ledger.astype({"session": object}).assign(
         session=ledger["session"].dt.date), preserve_index=False)  # fmt: skip
-    temporary = path.with_suffix(".partial")
-    pq.write_table(table.replace_schema_metadata(None), temporary)
-    temporary.replace(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            pq.write_table(table.replace_schema_metadata(None), file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_ledger(path: Path) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from intraday_rl.config import compose_plan, reload, saved
 from intraday_rl.records import RunFolder, WorkFolder, read_json, write_json
@@ -123,3 +124,27 @@ def test_old_unfinished_runs_go_finished_and_held_folds_never(outputs):
     assert not (outputs / "folds/died-0").exists()
     keys = read_json(finished.folder.data)["fold_keys"].values()
     assert all((outputs / "folds" / key / "finished.json").is_file() for key in keys)
+
+
+def test_finished_folds_of_an_old_unfinished_run_stay(job, tmp_path):
+    _, folder = job("agent=flat")
+    finished, failed = sorted(folder.path.glob("folds/*/seed=0"))
+    (failed / "result.json").unlink()
+    (failed / "error.txt").write_text("ValueError: planted\n")
+    outputs = tmp_path / "outputs"
+    long_ago = time.time() - 40 * 86_400
+    for path in outputs.rglob("*"):
+        os.utime(path, (long_ago, long_ago))
+    kept = everything(finished)
+    carry_out(clean, outputs, "task.apply=true")
+    assert everything(finished) == kept
+    assert not failed.exists()
+
+
+def test_a_run_whose_summary_is_being_written_is_running_and_left_alone(outputs):
+    (folder,) = (run.folder for run in survey(outputs) if run.folder.key == "died")
+    with FileLock(folder.lock):
+        states = {run.folder.key: run.state for run in survey(outputs)}
+        carry_out(clean, outputs, "task.apply=true")
+    assert states["died"] is State.running
+    assert (folder.path / ".verdict.json.0123").is_file()

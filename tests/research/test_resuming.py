@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from intraday_rl.errors import FoldFailed
 from intraday_rl.interruption import Interrupted, listening
 from intraday_rl.records import WorkFolder, read_json
 from intraday_rl.research import fit, fold_work
@@ -144,3 +145,9 @@ def test_fail_fast_leaves_the_folds_behind_the_first_failure(job, monkeypatch):
     assert outcome.code == 1
     errors = [path.parent.parent.name for path in folder.path.glob("folds/*/seed=0/error.txt")]
     assert len(errors) == 1
+
+
+def test_a_fold_is_refused_when_the_code_changed_after_its_key_was_made(job, monkeypatch):
+    monkeypatch.setattr(fold_work, "code_hash", lambda: "other code")
+    with pytest.raises(FoldFailed, match="the code changed while the job ran"):
+        job("agent=flat")

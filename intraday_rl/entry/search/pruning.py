@@ -43,6 +43,8 @@ def stop_early(
     trial = optuna.trial.Trial(study, known._trial_id)
 
     def look(window: str, seed: int, step: int, sharpe: float) -> bool:
+        if PRUNED_AT in known.user_attrs:  # given up before it was cut off
+            return True
         if seed != first_seed or window != first_window():
             return False
         if step not in known.intermediate_values:  # a trial that was cut off trains again

@@ -21,7 +21,7 @@ from optuna.storages.journal import JournalFileBackend
 from intraday_rl.config import ConfigProblem, saved
 from intraday_rl.entry.search.space import Space, space_of
 from intraday_rl.errors import ConfigError, check_range
-from intraday_rl.identity import decisive, identity_of
+from intraday_rl.identity import code_hash, decisive, identity_of
 from intraday_rl.plan import LARGEST_SEED, Plan
 from intraday_rl.tasks import FinalFit, WalkForward
 
@@ -57,6 +57,7 @@ class Search:
             **decisive(record.kinds, record.values),
             **{key: record.values[key] for key in ("data", "windows", "seeds")},
             "axes": {key: distribution_to_json(axis) for key, axis in self.space.axes.items()},
+            "code": code_hash(),  # scores of other code are not comparable
             "sampler": [options.sampler.value, options.seed, options.pruner.value],
         }
         return replace(self, key=identity_of(settings))

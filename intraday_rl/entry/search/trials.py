@@ -42,8 +42,8 @@ def _next(study: optuna.Study, space: Space, options: DictConfig) -> list[Frozen
             study.tell(trial.number, state=TrialState.FAIL)
     batch = [trial for trial in cut_off if began(trial, space.axes)][: options.batch]
     count = sum(began(trial, space.axes) for trial in study.get_trials())
-    for _ in range(min(options.batch - len(batch), options.n_trials - count)):
-        study.sampler = sampler_of(options.sampler.value, options.seed, len(study.get_trials()))
+    for further in range(min(options.batch - len(batch), options.n_trials - count)):
+        study.sampler = sampler_of(options.sampler.value, options.seed, count + further)
         number = study.ask(space.axes).number
         batch.append(study.get_trials()[number])
     return batch

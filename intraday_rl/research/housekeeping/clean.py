@@ -4,7 +4,8 @@
 |---|---|
 | files and folders that a killed process left half written | nobody holds the run's folds |
 | checkpoints and leases of a fold | it is finished, or no run is left that wants it |
-| runs that are not finished, their checkpoints with them | untouched for `older_than_days` |
+| what an unfinished run has of its unfinished folds | it was untouched for `older_than_days` |
+| an unfinished run with no finished fold, whole | the same |
 | feature tables | untouched for `older_than_days`; they are computed again when needed |
 
 A finished fold is never touched, and never a fold that a living process holds. MLflow runs of
@@ -17,18 +18,20 @@ import math
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, WorkFolder
 from intraday_rl.research.console import WIDTH_OF_A_FILE
 from intraday_rl.research.housekeeping.status import megabytes
-from intraday_rl.research.housekeeping.survey import RunState, State, size_of, survey
-from intraday_rl.research.lease import is_held
+from intraday_rl.research.housekeeping.survey import RunState, State, size_of, stats_of, survey
+from intraday_rl.research.lease import is_held, leased
 from intraday_rl.research.outcome import Context, Outcome
 from intraday_rl.tracking.tracker import open_tracker
 
@@ -56,8 +59,8 @@ def run(plan: Plan, context: Context) -> Outcome:
         word = "removed" if task.apply else "would go"
         line = f"{word}: {leftover.path.relative_to(outputs)} ({leftover.why})"
         console.print(line, highlight=False, soft_wrap=True)
-        if task.apply:
-            _remove(leftover.path)
+        if task.apply and not _remove(leftover.path, outputs):
+            console.print("  kept: somebody is at it now", highlight=False)
     closed = _close_abandoned(plan, outputs, runs) if task.apply else 0
     end = f"{len(found)} leftovers, {megabytes(freed)} MB"
     if not task.apply:
@@ -73,10 +76,15 @@ def leftovers(outputs: Path, runs: list[RunState], before: float) -> Iterator[Le
     wanted: set[Path] = set()
     for one in runs:
         idle = one.state not in (State.finished, State.running) and _untouched(one, before)
-        if idle:
+        if idle and not one.count(State.finished):
             yield Leftover(one.folder.path, f"{one.state.value} and not touched lately")
             continue
-        wanted |= {fold.work.path for fold in one.folds if fold.work is not None}
+        kept = [fold for fold in one.folds if not idle or fold.state is State.finished]
+        wanted |= {fold.work.path for fold in kept if fold.work is not None}
+        for fold in one.folds if idle else ():
+            place = one.folder.path / "folds" / fold.place
+            if fold.state is not State.finished and place.is_dir():
+                yield Leftover(place, f"{fold.state.value} and not touched lately")
         if one.state is not State.running:
             yield from (Leftover(path, "half written") for path in _half_written(one.folder))
     for path in sorted((outputs / "folds").glob("*")):
@@ -93,13 +101,8 @@ def leftovers(outputs: Path, runs: list[RunState], before: float) -> Iterator[Le
 
 
 def _untouched(one: RunState, before: float) -> bool:
-    works = [fold.work.path for fold in one.folds if fold.work is not None]
-    return all(path.stat().st_mtime < before for path in _files([one.folder.path, *works]))
-
-
-def _files(folders: Iterable[Path]) -> Iterator[Path]:
-    for folder in folders:
-        yield from (path for path in folder.rglob("*") if path.is_file())
+    places = [one.folder.path, *(fold.work.path for fold in one.folds if fold.work is not None)]
+    return all(stat.st_mtime < before for place in places for stat in stats_of(place))
 
 
 def _half_written(folder: RunFolder) -> list[Path]:
@@ -108,22 +111,48 @@ def _half_written(folder: RunFolder) -> list[Path]:
     return [path for path in sorted(found) if not any(up in found for up in path.parents)]
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _remove(path: Path, outputs: Path) -> bool:
+    """Remove it under the lock of whoever could be using it; false if somebody is."""
+    with _alone(path.relative_to(outputs), outputs) as alone:
+        if alone and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif alone:
+            path.unlink(missing_ok=True)
+        return alone
+
+
+@contextmanager
+def _alone(place: Path, outputs: Path) -> Iterator[bool]:
+    kind, key = place.parts[:2]
+    if kind == "folds":
+        with leased(WorkFolder(outputs / kind / key), None) as held:
+            yield held
+        return
+    if kind != "runs":
+        yield True
+        return
+    lock = FileLock(RunFolder(outputs / kind / key).lock)
+    try:
+        lock.acquire(timeout=0.0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def _close_abandoned(plan: Plan, outputs: Path, runs: list[RunState]) -> int:
     """End what MLflow takes for running although no process is at it."""
     tracker = open_tracker(plan.tracking, outputs)
     alive = {one.folder.key for one in runs if one.state is State.running}
+    ours = {one.folder.key for one in runs}  # a store may be shared with other outputs
     abandoned = [
         run
         for kind in ("parent", "fold")
         for run in tracker.find_runs({"kind": kind})
-        if run.status == "RUNNING" and run.tags.get("run_key") not in alive
+        if run.status == "RUNNING" and run.tags.get("run_key") in ours - alive
     ]
     for run in abandoned:
         tracker.finish(run.run_id, "KILLED")

@@ -9,15 +9,22 @@
 | stopped | nobody is at it, but it has a checkpoint to go on from |
 | open | not begun |
 
-A run is running if a fold is, finished if all are and the verdict is written, failed if a fold
-failed and none runs, else stale, stopped or open as its furthest fold.
+A run is running if a fold is or its summary is being written, finished if all folds are and the
+verdict is written, failed if a fold failed and none runs, else stale, stopped or open as its
+furthest fold.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from stat import S_ISDIR
+
+from filelock import FileLock, Timeout
 
 from intraday_rl.records import RunFolder, SeedFolder, WorkFolder, read_json
 from intraday_rl.research.checkpoints import Checkpoints
@@ -72,9 +79,16 @@ def survey(outputs: Path) -> list[RunState]:
 
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files below a folder."""
-    if path.is_file():
-        return path.stat().st_size
-    return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+    return sum(stat.st_size for stat in stats_of(path))
+
+
+def stats_of(path: Path) -> Iterator[os.stat_result]:
+    """Of a file, or of all files below a folder; those that vanish meanwhile are left out."""
+    for one in [path] if path.is_file() else path.rglob("*"):
+        with suppress(FileNotFoundError):
+            stat = one.stat()
+            if not S_ISDIR(stat.st_mode):
+                yield stat
 
 
 def _run_state(outputs: Path, folder: RunFolder) -> RunState:
@@ -82,12 +96,26 @@ def _run_state(outputs: Path, folder: RunFolder) -> RunState:
     keys: dict[str, str] = facts.get("fold_keys", {})
     folds = tuple(_fold_state(outputs, folder, place, key) for place, key in keys.items())
     states = {fold.state for fold in folds}
-    if folds and states == {State.finished} and folder.verdict.is_file():
+    if _is_being_written(folder):
+        state = State.running
+    elif folds and states == {State.finished} and folder.verdict.is_file():
         state = State.finished
     else:
         state = next((one for one in FURTHEST if one in states), State.open)
     title = " ".join(str(facts[key]) for key in ("symbol", "agent", "reward") if key in facts)
     return RunState(folder, state, title, folds, size_of(folder.path))
+
+
+def _is_being_written(folder: RunFolder) -> bool:
+    if not folder.lock.exists():
+        return False
+    lock = FileLock(folder.lock)
+    try:
+        lock.acquire(timeout=0.0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
 
 
 def _fold_state(outputs: Path, folder: RunFolder, place: str, key: str) -> FoldState:
