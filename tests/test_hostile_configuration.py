@@ -197,7 +197,7 @@ def test_no_command_line_ends_in_a_traceback(case: Any, folder: Path) -> None:
 
 
 @pytest.mark.slow("input")
-@settings(RELAXED, max_examples=4_000)
+@settings(RELAXED, max_examples=2_000)
 @given(case=lines())
 def test_no_change_of_a_saved_plan_ends_in_a_traceback_at_length(case: Any, folder: Path) -> None:
     check(folder, saved_line(folder, case))
@@ -205,7 +205,7 @@ def test_no_change_of_a_saved_plan_ends_in_a_traceback_at_length(case: Any, fold
 
 
 @pytest.mark.slow("input")
-@settings(RELAXED, max_examples=1_500)
+@settings(RELAXED, max_examples=300)
 @given(case=lines())
 def test_no_command_line_ends_in_a_traceback_at_length(case: Any, folder: Path) -> None:
     check(folder, composed_line(case))
