@@ -23,6 +23,7 @@ from intraday_rl.tasks import (
     Clean,
     CostSurface,
     FinalFit,
+    Promote,
     Status,
     Verdict,
     WalkForward,
@@ -32,6 +33,7 @@ from intraday_rl.tasks import (
 TASKS: dict[type, str] = {
     WalkForward: "intraday_rl.research.walk_forward:run",
     FinalFit: "intraday_rl.research.final_fit:run",
+    Promote: "intraday_rl.research.promote:run",
     CostSurface: "intraday_rl.research.cost_surface:run",
     Audit: "intraday_rl.research.audit.task:run",
     Verdict: "intraday_rl.research.sweep.task:run",

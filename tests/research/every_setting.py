@@ -145,6 +145,8 @@ SECTIONS: dict[str, Section] = {
             "gates.max_drawdown": changes(0.2),
             "parallel.workers": shows(2, "seeds=[0,1]"),
             "checkpoints.every": shows(64, instead=LEARNS),
+            "registry.register": shows("false"),
+            "registry.expires_after_days": shows(7),
             "paths.outputs": shows("elsewhere"),
             "paths.state": shows("elsewhere"),
         },
@@ -353,6 +355,14 @@ SECTIONS: dict[str, Section] = {
         {
             "task.sweep": OfTask("tests/research/sweep/test_verdict_task.py"),
             "task.runs": OfTask("tests/research/sweep/test_verdict_task.py"),
+        },
+    ),
+    "task=promote": Section(
+        (),
+        {
+            "task.model": OfTask("tests/research/test_registry.py"),
+            "task.alias": OfTask("tests/research/test_registry.py"),
+            "task.reason": OfTask("tests/research/test_registry.py"),
         },
     ),
     "task=status": Section((), NOTHING),
