@@ -161,14 +161,14 @@ def _report(
         for n, k in enumerate(kills, 1)
     ]
     found = [f"- {one}" for one in problems] or [
-        f"All {sweeps} sweeps ended with exactly the expected runs, each once, every result and "
+        f"{sweeps} of {sweeps} sweeps ended with exactly the expected runs, each once, every result and "
         "ledger byte-equal to the undisturbed sweep, no run left RUNNING in MLflow, no point of a "
         "curve twice, no process and no checkpoint left over."
     ]
     return [
         BEGIN,
         f"Measured {date.today().isoformat()}, seed {seed}: {len(kills)} times `kill -9` during "  # noqa: DTZ011
-        f"{sweeps} sweeps of 2 × 2 configurations × 3 folds (undisturbed: {undisturbed:.0f} s).",
+        f"{sweeps} sweep(s) of 2 × 2 configurations × 3 folds (undisturbed: {undisturbed:.0f} s).",
         "", *found, "",
         "| kill | victim | seconds after the start | folds finished |", "|---|---|---|---|", *rows,
         END,
