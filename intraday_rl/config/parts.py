@@ -18,6 +18,7 @@ from intraday_rl.tasks import (
     Clean,
     CostSurface,
     FinalFit,
+    FineTune,
     Status,
     Verdict,
     WalkForward,
@@ -36,6 +37,7 @@ PARTS: dict[str, dict[str, type]] = {
     "task": {
         "walk_forward": WalkForward,
         "final_fit": FinalFit,
+        "fine_tune": FineTune,
         "cost_surface": CostSurface,
         "audit": Audit,
         "verdict": Verdict,

@@ -31,7 +31,6 @@ from intraday_rl.entry.sweep_folder import (
 )
 from intraday_rl.entry.sweep_jobs import jobs_of, with_its_share_of_cores
 from intraday_rl.plan import Plan
-from intraday_rl.preview import print_preview
 from intraday_rl.research.outcome import Outcome
 from intraday_rl.tasks import Verdict, WalkForward
 
@@ -45,7 +44,7 @@ def run_sweep(overrides: list[str]) -> int:
     for plan in jobs.plans:
         check_installed(plan)
     if any(plan.dry_run for plan in jobs.plans):
-        return print_preview([(" ".join(words), plan) for words, plan in jobs.each])
+        return dry_run([(" ".join(words), words, plan) for words, plan in jobs.each])
     with connected(jobs.launcher), writing(jobs.plans[0].paths.outputs):
         outputs = Path(jobs.plans[0].paths.outputs).absolute()
         if jobs.search is not None:

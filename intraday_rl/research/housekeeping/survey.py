@@ -82,7 +82,8 @@ def _run_state(outputs: Path, folder: RunFolder) -> RunState:
     keys: dict[str, str] = facts.get("fold_keys", {})
     folds = tuple(_fold_state(outputs, folder, place, key) for place, key in keys.items())
     states = {fold.state for fold in folds}
-    if folds and states == {State.finished} and folder.verdict.is_file():
+    judged = folder.verdict.is_file() or folder.fine_tune.is_file()
+    if folds and states == {State.finished} and judged:
         state = State.finished
     else:
         state = next((one for one in FURTHEST if one in states), State.open)
