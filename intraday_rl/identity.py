@@ -39,6 +39,7 @@ PRESENTATION = (
     "fail_fast",
     "checkpoints",
     "paths",
+    "registry",
     "tracking",
     "parallel",
     "data.path",

@@ -107,6 +107,18 @@ class Selection:
 
 
 @dataclass(slots=True, kw_only=True)
+class Registry:
+    """`register`: trained agents become versions; `expires_after_days`: of use, null = no end."""
+
+    register: bool = True
+    expires_after_days: int | None = 30
+
+    def __post_init__(self) -> None:
+        if self.expires_after_days is not None:
+            check_range("expires_after_days", self.expires_after_days, 1, 36_500)
+
+
+@dataclass(slots=True, kw_only=True)
 class Plan:
     """One job, every choice made. Units and meaning stand at the parts themselves."""
 
@@ -128,6 +140,7 @@ class Plan:
     gates: Gates = field(default_factory=Gates)
     parallel: Parallel = field(default_factory=Parallel)
     checkpoints: CheckpointSchedule = field(default_factory=CheckpointSchedule)
+    registry: Registry = field(default_factory=Registry)
     paths: Paths = field(default_factory=Paths)
     tracking: Any = "???"
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from intraday_rl.errors import ConfigError, check_range
 from intraday_rl.market.offsets import parse_date
+
+# MLflow takes v3 for a version; a number is one to us.
+ALIAS = re.compile(r"(?![vV]?\d+$)[A-Za-z0-9_-]{1,100}")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,6 +99,30 @@ def _check_tuning(days: int | None, sessions: int | None) -> None:
         check_range("days", days, 1, 36_500)
     if sessions is not None:
         check_range("sessions", sessions, 1, 10_000)
+
+
+@dataclass(slots=True, kw_only=True)
+class Promote:
+    """Move an alias to a registered model's version; also back.
+
+    | field | what |
+    |---|---|
+    | `model` | number of the version, or whatever else names a registered bundle |
+    | `alias` | the alias that is moved |
+    | `reason` | kept beside the change |
+    """
+
+    model: str = "???"
+    alias: str = "champion"
+    reason: str = "by hand"
+
+    def __post_init__(self) -> None:
+        if self.alias.lower() == "latest" or not ALIAS.fullmatch(self.alias):
+            remedy = (
+                "must be a name of letters, digits, - and _, such as champion; numbers are "
+                "versions, and latest is always the newest version, never an alias"
+            )
+            raise ConfigError("alias", self.alias, remedy)
 
 
 @dataclass(slots=True, kw_only=True)

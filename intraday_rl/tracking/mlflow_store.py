@@ -71,16 +71,41 @@ def open_store(part: MlflowTracking, outputs: Path) -> tuple[MlflowClient, str]:
             return _client_and_experiment(part, uri, artifact_location=None)
         if not uri.startswith("sqlite"):
             _check_connects(uri)
-        outputs.mkdir(parents=True, exist_ok=True)
-        lock_path = outputs.resolve() / "mlflow.lock"
         location = (outputs.resolve() / "artifacts").as_uri()
-        try:
-            with FileLock(lock_path, timeout=LOCK_TIMEOUT_SECONDS):
-                _make_whole(uri)
-                return _client_and_experiment(part, uri, location)
-        except Timeout as error:
-            problem = f"another process holds {lock_path} for over {LOCK_TIMEOUT_SECONDS:.0f} s"
-            raise ConfigError("tracking.uri", uri, f"{problem}: end it") from error
+        with store_lock(uri, outputs):
+            _make_whole(uri)
+            return _client_and_experiment(part, uri, location)
+
+
+def client_of(part: MlflowTracking, outputs: Path) -> MlflowClient:
+    """A client on a store that exists, for reading it: nothing is created."""
+    quiet_mlflow()
+    uri = part.store_uri(outputs)
+    with _refusals(uri):
+        if part.is_server():
+            _check_reachable(uri)
+        elif not uri.startswith("sqlite"):
+            _check_connects(uri)
+        from mlflow import MlflowClient
+
+        return MlflowClient(tracking_uri=uri)
+
+
+@contextmanager
+def store_lock(uri: str, outputs: Path) -> Iterator[None]:
+    """One process at a time: setting up the schema, changing what is registered."""
+    outputs.mkdir(parents=True, exist_ok=True)
+    path = outputs.resolve() / "mlflow.lock"
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=LOCK_TIMEOUT_SECONDS)
+    except Timeout as error:
+        problem = f"another process holds {path} for over {LOCK_TIMEOUT_SECONDS:.0f} s"
+        raise ConfigError("tracking.uri", uri, f"{problem}: end it") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _make_whole(uri: str) -> None:

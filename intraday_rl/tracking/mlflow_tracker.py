@@ -15,6 +15,8 @@ from intraday_rl.tracking.full_disk import explained_failures
 from intraday_rl.tracking.mlflow_model import store_model
 from intraday_rl.tracking.mlflow_store import open_store, patiently
 from intraday_rl.tracking.parts import MlflowTracking
+from intraday_rl.tracking.registry import MlflowRegistry
+from intraday_rl.tracking.registry_file import CHAMPION, AliasChange
 from intraday_rl.tracking.tracker import Curve, FoundRun, RunStatus
 from intraday_rl.tracking.values import cut, flatten, plain
 
@@ -38,6 +40,7 @@ class MlflowTracker:
         self._part = part
         self._outputs = outputs
         self._client, self._experiment_id = open_store(part, outputs)
+        self._registry = MlflowRegistry(self._client, part, outputs)
 
     def start_run(
         self,
@@ -157,6 +160,28 @@ class MlflowTracker:
             return store_model(
                 self._client, self._experiment_id, run_id, bundle_folder, columns, name
             )
+
+    def register_bundle(
+        self, run_id: str, model_uri: str, bundle: Path, tags: Mapping[str, object]
+    ) -> tuple[str, int]:
+        """A version of the registered model that the tags name; ("", 0) without a logged model."""
+        if not model_uri:
+            return "", 0
+        return self._registry.register(run_id, model_uri, bundle, tags)
+
+    def set_alias(
+        self,
+        name: str,
+        version: int,
+        reason: str,
+        *,
+        alias: str = CHAMPION,
+        only_if_unset: bool = False,
+    ) -> AliasChange | None:
+        """Move an alias under the store's lock; None if there was nothing to change."""
+        return self._registry.set_alias(
+            name, version, reason, alias=alias, only_if_unset=only_if_unset
+        )
 
     def find_runs(self, tags: Mapping[str, object]) -> list[FoundRun]:
         """The runs of the experiment that carry all these tags, the newest first."""

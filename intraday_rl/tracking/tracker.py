@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from intraday_rl.tracking.parts import MlflowTracking, NoTracking
+from intraday_rl.tracking.registry_file import CHAMPION, AliasChange
 
 RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 Curve = Sequence[tuple[int, float]]
@@ -102,6 +103,28 @@ class Tracker(Protocol):
         """Store a bundle as an MLflow model of the run; its URI, or "" when none is stored."""
         ...
 
+    def register_bundle(
+        self, run_id: str, model_uri: str, bundle: Path, tags: Mapping[str, object]
+    ) -> tuple[str, int]:
+        """Make a logged bundle a version of its registered model; name and version, or ("", 0).
+
+        `tags` must hold `symbol`, `agent`, `synthetic` (which give the name) and `fold_key` (which
+        is the version's identity: the same key again gives the version that is there).
+        """
+        ...
+
+    def set_alias(
+        self,
+        name: str,
+        version: int,
+        reason: str,
+        *,
+        alias: str = CHAMPION,
+        only_if_unset: bool = False,
+    ) -> AliasChange | None:
+        """Move an alias and keep who had it before; None if there was nothing to change."""
+        ...
+
     def find_runs(self, tags: Mapping[str, object]) -> list[FoundRun]:
         """The runs that carry all these tags, the newest first."""
         ...
@@ -172,6 +195,22 @@ class NullTracker:
         self, run_id: str, bundle_folder: Path, columns: Sequence[str], name: str = "model"
     ) -> str:
         return ""
+
+    def register_bundle(
+        self, run_id: str, model_uri: str, bundle: Path, tags: Mapping[str, object]
+    ) -> tuple[str, int]:
+        return "", 0
+
+    def set_alias(
+        self,
+        name: str,
+        version: int,
+        reason: str,
+        *,
+        alias: str = CHAMPION,
+        only_if_unset: bool = False,
+    ) -> AliasChange | None:
+        return None
 
     def find_runs(self, tags: Mapping[str, object]) -> list[FoundRun]:
         return []

@@ -61,10 +61,14 @@ def _print(content: dict[str, Any]) -> None:
 
     if "planned" in content:
         parent, planned, found = content["parent"], content["planned"], content["coverage"]
-        version = f"version {parent['version']} of {parent['name']}" if parent["name"] else "no version"
+        version = (
+            f"version {parent['version']} of {parent['name']}" if parent["name"] else "no version"
+        )
         say(f"model: {content['model']} ({version})")
         tuned = f", tuned from {parent['tuned_from']}" if parent["tuned_from"] else ""
-        say(f"lineage: fold {parent['fold']}, seed {parent['seed']}{tuned}; has seen days to {parent['last_seen']}")
+        say(
+            f"lineage: fold {parent['fold']}, seed {parent['seed']}{tuned}; has seen days to {parent['last_seen']}"
+        )
         for name in ("tuning", "held_out"):
             span = content[name]
             say(

@@ -57,7 +57,9 @@ def job_of(prepared: Prepared, options: FineTune, outputs: str) -> Job:
         "code": [code_hash(), own_code_hash()],
     }
     key = identity_of(content)
-    return Job(key, spans.name, options.seed, RunFolder.of(outputs, key), WorkFolder.of(outputs, key))
+    return Job(
+        key, spans.name, options.seed, RunFolder.of(outputs, key), WorkFolder.of(outputs, key)
+    )
 
 
 @cache

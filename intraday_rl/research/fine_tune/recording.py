@@ -17,8 +17,8 @@ from intraday_rl.research.fine_tune.checks import Prepared
 from intraday_rl.research.fine_tune.document import facts_of, lineage_of, options_described
 from intraday_rl.research.fine_tune.gate import Decision
 from intraday_rl.research.fine_tune.job import Job
+from intraday_rl.research.fine_tune.registering import obstacle, version_tags
 from intraday_rl.research.outcome import Context
-from intraday_rl.research.registration import obstacle, version_tags
 from intraday_rl.saved_plan import SavedPlan
 from intraday_rl.tracking.tracker import RunStatus, Tracker, open_tracker
 
@@ -95,9 +95,7 @@ class Recorded:
         for name in sorted({curve for _, curve, _ in result["curve"]}):
             points = [(step, value) for step, curve, value in result["curve"] if curve == name]
             tracker.log_curve(run_id, f"train/{name}", points, written_ms=written)
-        tracker.set_tags(
-            run_id, {"outcome": content["outcome"], "gate": content["gate"]["reason"]}
-        )
+        tracker.set_tags(run_id, {"outcome": content["outcome"], "gate": content["gate"]["reason"]})
         files = (job.run.fine_tune, job.run.plan, job.run.command, job.folder.ledger)
         plot = job.run.path / "drift.png"
         for path in (*files, job.folder.parent_ledger, job.folder.refill_ledger, plot):

@@ -21,13 +21,13 @@ from intraday_rl.errors import ModelError, TrainingStopped
 from intraday_rl.interruption import asked_to_stop, patiently
 from intraday_rl.plan import Plan
 from intraday_rl.records import read_json, write_json, write_text
+from intraday_rl.research.fine_tune.champion import champion_in_office, returns_of
 from intraday_rl.research.fine_tune.checking import Checks
 from intraday_rl.research.fine_tune.checks import Prepared, prepare
 from intraday_rl.research.fine_tune.document import document, facts_of
 from intraday_rl.research.fine_tune.drift import Drift, write_drift_plot
 from intraday_rl.research.fine_tune.gate import Decision, Reason, judge
 from intraday_rl.research.fine_tune.job import Job, job_of
-from intraday_rl.research.fine_tune.champion import champion_in_office, returns_of
 from intraday_rl.research.fine_tune.recording import Recorded
 from intraday_rl.research.fine_tune.result import carry_out
 from intraday_rl.research.fine_tune.shown import print_fine_tune
@@ -88,7 +88,9 @@ def result_of(job: Job, prepared: Prepared, plan: Plan) -> dict[str, Any]:
         if not held:
             raise TrainingStopped("stopped while another process was at this fine-tune")
         try:
-            result = carry_out(job, prepared, options, report, asked_to_stop, plan.checkpoints.every)
+            result = carry_out(
+                job, prepared, options, report, asked_to_stop, plan.checkpoints.every
+            )
             write_json(job.work.finished, {"folder": _from_work(job)})
             return result
         except TrainingStopped as reason:
