@@ -19,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from intraday_rl.config import CONFIG_NAME, build, hydra_session
-from intraday_rl.entry.job import check_installed, refuse, run_plan, writing
+from intraday_rl.entry.job import check_installed, dry_run, refuse, run_plan, writing
 from intraday_rl.entry.ray_cluster import connected, explained, work_where_the_sweep_was_started
 from intraday_rl.entry.search import is_search
 from intraday_rl.entry.sweep_folder import (

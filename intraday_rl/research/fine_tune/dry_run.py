@@ -11,7 +11,7 @@ from intraday_rl.errors import IntradayRLError
 from intraday_rl.plan import Format, Plan
 from intraday_rl.research.fine_tune.checking import Checks
 from intraday_rl.research.fine_tune.checks import Prepared, prepare
-from intraday_rl.research.fine_tune.document import lineage_of, spans_described
+from intraday_rl.research.fine_tune.lineage import lineage_of, spans_described
 from intraday_rl.research.fine_tune.shown import console_of
 from intraday_rl.research.outcome import Context
 from intraday_rl.tasks import FineTune
@@ -66,9 +66,8 @@ def _print(content: dict[str, Any]) -> None:
         )
         say(f"model: {content['model']} ({version})")
         tuned = f", tuned from {parent['tuned_from']}" if parent["tuned_from"] else ""
-        say(
-            f"lineage: fold {parent['fold']}, seed {parent['seed']}{tuned}; has seen days to {parent['last_seen']}"
-        )
+        origin = f"fold {parent['fold']}, seed {parent['seed']}{tuned}"
+        say(f"lineage: {origin}; has seen days to {parent['last_seen']}")
         for name in ("tuning", "held_out"):
             span = content[name]
             say(

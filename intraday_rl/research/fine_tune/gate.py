@@ -4,7 +4,7 @@
 |---|---|
 | compared with | the model it came from, and the champion in office if that is another one |
 | number | mean daily difference of net returns on the held-out sessions, in bps |
-| interval | stationary bootstrap of the pairs, 90 % two-sided: its low end is the one-sided 5 % bound |
+| interval | stationary bootstrap of the pairs, 90 %, whose low end is the one-sided 5 % bound |
 | not inferior | that bound lies above -margin |
 | too little | fewer than 20 held-out sessions prove nothing, whatever they show |
 """

@@ -14,9 +14,9 @@ import yaml
 from intraday_rl.plan import Plan
 from intraday_rl.records import read_json, write_json
 from intraday_rl.research.fine_tune.checks import Prepared
-from intraday_rl.research.fine_tune.document import facts_of, lineage_of, options_described
 from intraday_rl.research.fine_tune.gate import Decision
 from intraday_rl.research.fine_tune.job import Job
+from intraday_rl.research.fine_tune.lineage import facts_of, lineage_of, options_described
 from intraday_rl.research.fine_tune.registering import obstacle, version_tags
 from intraday_rl.research.outcome import Context
 from intraday_rl.saved_plan import SavedPlan
@@ -45,7 +45,7 @@ class Recorded:
             if found[0].status not in ("RUNNING", "FINISHED"):
                 tracker.resume(run_id)
         else:
-            facts, lineage = facts_of(prepared, job), lineage_of(prepared)
+            facts, lineage = facts_of(prepared, job.run.key), lineage_of(prepared)
             tags = {
                 **facts,
                 "kind": KIND,
@@ -135,7 +135,7 @@ def _own_record(prepared: Prepared) -> SavedPlan:
 def _facts(prepared: Prepared, job: Job) -> dict[str, Any]:
     days = prepared.dataset.market.symbol.session_index()
     bars = {"data_first": str(days[0].date()), "data_last": str(days[-1].date())}
-    return {**facts_of(prepared, job), **bars}
+    return {**facts_of(prepared, job.run.key), **bars}
 
 
 def _shown_parent(prepared: Prepared) -> str:

@@ -68,7 +68,6 @@ def carry_out(
     on_tuning = {name: walk(stage.problem(spans.tuning), one) for name, one in policies.items()}
     _write_walks(job, held_out)
     _save(job, prepared, tuned)
-    bundle = prepared.parent.bundle
     drift = drift_of(
         prepared.dataset,
         prepared.parent.fact("train_start"),

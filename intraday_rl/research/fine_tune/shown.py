@@ -37,11 +37,9 @@ def print_fine_tune(job: Job, content: dict[str, Any], moved: bool) -> None:
         named = ", ".join(f"{one['name']} {one['psi']:.2f}" for one in drifted)
         console.print(f"largest drift (PSI): {named}", highlight=False)
     version = f", version {registry['version']} of {registry['name']}" if registry["name"] else ""
-    console.print(f"{content['outcome']}: {REASONS[gate['reason']]}{version}", highlight=False)
+    console.print(f"{content['outcome']}: {_why(gate, registry)}{version}", highlight=False)
     if registry["alias_moved"] and not moved:
         console.print("it is champion already", highlight=False)
-    if registry["not_registered"]:
-        console.print(f"not registered: {registry['not_registered']}", highlight=False)
     console.print(f"bundle {job.folder.bundle}", soft_wrap=True, highlight=False)
 
 
@@ -59,6 +57,13 @@ def compared(one: dict[str, Any], margin: float) -> str:
 def console_of() -> Console:
     """As wide as the terminal, or as a file may be."""
     return Console() if sys.stdout.isatty() else Console(width=WIDTH_OF_A_FILE)
+
+
+def _why(gate: dict[str, Any], registry: dict[str, Any]) -> str:
+    why = REASONS[gate["reason"]]
+    if gate["promoted"] and registry["not_registered"]:
+        return f"nothing is registered ({registry['not_registered']}); the gate says: {why}"
+    return why
 
 
 def _side_by_side(content: dict[str, Any]) -> Table:

@@ -24,10 +24,11 @@ from intraday_rl.records import read_json, write_json, write_text
 from intraday_rl.research.fine_tune.champion import champion_in_office, returns_of
 from intraday_rl.research.fine_tune.checking import Checks
 from intraday_rl.research.fine_tune.checks import Prepared, prepare
-from intraday_rl.research.fine_tune.document import document, facts_of
+from intraday_rl.research.fine_tune.document import document
 from intraday_rl.research.fine_tune.drift import Drift, write_drift_plot
 from intraday_rl.research.fine_tune.gate import Decision, Reason, judge
 from intraday_rl.research.fine_tune.job import Job, job_of
+from intraday_rl.research.fine_tune.lineage import facts_of
 from intraday_rl.research.fine_tune.recording import Recorded
 from intraday_rl.research.fine_tune.result import carry_out
 from intraday_rl.research.fine_tune.shown import print_fine_tune
@@ -67,7 +68,7 @@ def write_start(job: Job, prepared: Prepared, context: Context) -> None:
     job.run.path.mkdir(parents=True, exist_ok=True)
     write_text(job.run.plan, context.record.text)
     write_text(job.run.command, " ".join(context.command) + "\n")
-    facts = facts_of(prepared, job)
+    facts = facts_of(prepared, job.run.key)
     write_json(job.run.data, {**facts, "kind": "fine_tune", "fold_keys": {job.place: job.key}})
 
 
