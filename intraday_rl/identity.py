@@ -61,6 +61,7 @@ WORLD_OF_ENV = (
     "fill",
     "initial_equity",
 )
+COSTS_OF_ENV = ("slippage", "impact", "commission", "fees", "financing")
 # Neither world nor trial: marks and repetitions, which change no decision of a configuration.
 NO_DECISION = ("task", "gates", "seeds")
 
@@ -140,6 +141,14 @@ def world_settings(
         **declared,
         "benchmark": None if market.benchmark_is_own else market.benchmark.symbol,
         "test": [[str(test.first_session), str(test.last_session), test.count] for test in tests],
+    }
+
+
+def cost_book(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Every cost parameter of a configuration that is set, by component."""
+    return {
+        name: {key: value for key, value in values["env"][name].items() if value is not None}
+        for name in COSTS_OF_ENV
     }
 
 

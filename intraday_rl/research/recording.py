@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from intraday_rl.research.all_folds import StoppedEarly
 from intraday_rl.research.fold_job import FoldJob
 from intraday_rl.research.fold_summary import FoldSummary, cost_settings
 from intraday_rl.research.outcome import Context
+from intraday_rl.research.registration import register_results
 from intraday_rl.saved_plan import SavedPlan
 from intraday_rl.tracking.tracker import FoundRun, RunStatus, Tracker, open_tracker
 from intraday_rl.trading.ledger import COSTS
@@ -73,8 +73,9 @@ class Recording:
     that a job which was killed at any moment has each of its runs once.
     """
 
+    plan: Plan
+    record: SavedPlan
     tracker: Tracker
-    log_models: bool
     parent: str
     folder: RunFolder
     children: dict[str, str] = field(default_factory=dict)  # "<window>/seed=<n>" -> run id
@@ -100,7 +101,7 @@ class Recording:
                 name = f"{plan.symbol} {kinds['agent']} {kinds['reward']} {folder.key[:8]}"
                 parent = tracker.start_run(name, tags, run_params(record))
                 _log_data(tracker, parent, resolved, facts)
-            recording = cls(tracker, getattr(plan.tracking, "log_models", False), parent, folder)
+            recording = cls(plan, record, tracker, parent, folder)
             known = {run.tags.get("fold_key"): run for run in recording._runs_of_children()}
             for job in jobs:
                 place = f"{job.window.name}/seed={job.seed}"
@@ -141,9 +142,8 @@ class Recording:
                 self.tracker.log_artifact(child, path)
         for plot in sorted(fold_folder.path.glob("*.png")):
             self.tracker.log_artifact(child, plot, "plots")
-        if self.log_models:
-            schema = json.loads((seed_folder.bundle / "schema.json").read_text("utf-8"))
-            self.tracker.log_model(child, seed_folder.bundle, schema["observation_names"])
+        schema = read_json(seed_folder.bundle / "schema.json")
+        self.tracker.log_model(child, seed_folder.bundle, schema["observation_names"])
         self.tracker.finish(child)
 
     def finish(
@@ -159,6 +159,7 @@ class Recording:
             for result in of_seeds:
                 if self.children[f"{window}/seed={result['seed']}"] not in finished:
                     self._seed(window, result, of_window.get(window, verdict["verdict"]))
+        register_results(self.plan, self.record, self.tracker, self.folder, self.children, results)
         self._finish_parent(folds, verdict)
 
     def _finish_parent(self, folds: Sequence[FoldSummary], verdict: dict[str, Any]) -> None:

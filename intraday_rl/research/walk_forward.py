@@ -151,7 +151,10 @@ def write_start(
     write_text(folder.plan, record.text)
     write_text(folder.command, " ".join(command) + "\n")
     keys = {f"{job.window.name}/seed={job.seed}": job.key for job in jobs}
-    write_json(folder.data, {**facts, "fold_keys": keys, "windows_resolved": resolved.describe()})
+    days = resolved.market.symbol.session_index()
+    bars = {"data_first": str(days[0].date()), "data_last": str(days[-1].date())}
+    content = {**facts, **bars, "fold_keys": keys, "windows_resolved": resolved.describe()}
+    write_json(folder.data, content)
 
 
 def _summaries(

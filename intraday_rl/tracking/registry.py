@@ -6,7 +6,7 @@
   `fold_key`, never created twice |
 | an alias change is noted, then the alias is moved | a note without its change, which is taken up
   or replaced by the next one |
-| `registry.json` is written | the file of before; whoever changes anything next writes it whole |
+| `registry.json` is written | the file of before; the same command adds what is missing |
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from intraday_rl.tracking.registry_file import (
     ModelVersion,
     RegisteredModel,
     Registry,
+    from_file,
     registered_name,
     store_shown,
     write_registry,
@@ -39,6 +40,7 @@ from intraday_rl.tracking.values import as_text
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion as ModelVersionEntity
 
 CHANGE_TAG = "alias_change."
 LONGEST_REASON = 1_000  # characters; a tag of a registered model holds 5,000
@@ -64,79 +66,59 @@ class MlflowRegistry:
             texts["symbol"], texts["agent"], synthetic=texts["synthetic"] == "true"
         )
         with self._changing():
-            model = self.model(name)
-            if model is None:
-                patiently(self._client.create_registered_model, name)
-            known = model.versions if model else ()
-            same = [one for one in known if one.tags.get("fold_key") == texts["fold_key"]]
-            if same:
-                number = same[0].number
-                self._point_to(same[0], texts["bundle"])
-            else:
-                with self._found_by_the_store():
-                    created = patiently(
-                        self._client.create_model_version,
-                        name, model_uri, run_id, tags=texts, await_creation_for=0,
-                    )  # fmt: skip
-                number = int(created.version)
-            self._link(model_uri, name, number)
-        return name, number
+            version = self._version(name, texts["fold_key"])
+            if version is None:
+                self._create(name, run_id, model_uri, texts)
+                version = self._version(name, texts["fold_key"])
+            elif not (self._outputs / version.tags["bundle"]).is_dir():
+                version = self._moved(version, texts["bundle"])
+            if version is None:
+                raise ModelError(f"{name}: MLflow does not give back the version of {model_uri}")
+            self._link(model_uri, name, version.number)
+            self._add_to_file(version)
+        return name, version.number
 
     def set_alias(
         self, name: str, version: int, reason: str, *, alias: str, only_if_unset: bool
     ) -> AliasChange | None:
         """As `Tracker.set_alias`."""
         with self._changing():
-            model = self.model(name)
+            model = self.content().models.get(name)
             if model is None or model.version(version) is None:
                 raise ModelError(f"{name} has no version {version} in the MLflow store")
             before = model.aliases.get(alias)
             if before == version or (before is not None and only_if_unset):
+                self.write_file()  # it may be of before a kill
                 return None
             when = datetime.now(UTC).isoformat(timespec="seconds")
             change = AliasChange(alias, version, before, when, reason[:LONGEST_REASON])
-            kept = _carried_out(model)
-            key = f"{CHANGE_TAG}{len(kept) + 1:06d}"
+            key = f"{CHANGE_TAG}{len(model.changes) + 1:06d}"
             text = json.dumps(asdict(change))
             patiently(self._client.set_registered_model_tag, name, key, text)
             patiently(self._client.set_registered_model_alias, name, alias, str(version))
+            self.write_file()
             return change
 
-    def model(self, name: str) -> RegisteredModel | None:
-        """One registered model as the store has it now."""
-        return self.content(name).models.get(name)
-
-    def content(self, only: str | None = None) -> Registry:
-        """Everything registered, or one model, as the store has it now."""
-        chosen = f"name = '{only}'" if only else f"name LIKE '{PREFIX}.%'"
+    def content(self) -> Registry:
+        """Everything registered, as the store has it now."""
+        chosen = f"name LIKE '{PREFIX}.%'"
         versions: dict[str, list[ModelVersion]] = {}
         for found in self._all(self._client.search_model_versions, chosen):
-            version = ModelVersion(
-                found.name,
-                int(found.version),
-                int(found.creation_timestamp),
-                found.run_id or "",
-                found.source or "",
-                dict(found.tags),
-            )
-            versions.setdefault(found.name, []).append(version)
+            versions.setdefault(found.name, []).append(_version_of(found))
         models = {}
         for found in self._all(self._client.search_registered_models, chosen):
             of_model = sorted(versions.get(found.name, ()), key=lambda one: one.number)
             aliases = {alias: int(number) for alias, number in sorted(found.aliases.items())}
             noted = sorted(key for key in found.tags if key.startswith(CHANGE_TAG))
             changes = tuple(AliasChange(**json.loads(found.tags[key])) for key in noted)
-            models[found.name] = RegisteredModel(found.name, tuple(of_model), aliases, changes)
+            models[found.name] = RegisteredModel(
+                found.name, tuple(of_model), aliases, _carried_out(changes, aliases)
+            )
         return Registry(store_shown(self._part), models)
 
     def write_file(self) -> None:
         """Bring `registry.json` up to the store."""
-        registry = self.content()
-        models = {
-            name: RegisteredModel(name, one.versions, one.aliases, _carried_out(one))
-            for name, one in registry.models.items()
-        }
-        write_registry(self._outputs, Registry(registry.store, models))
+        write_registry(self._outputs, self.content())
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -144,7 +126,45 @@ class MlflowRegistry:
         uri = self._part.store_uri(self._outputs)
         with explained_failures(uri, self._outputs), store_lock(uri, self._outputs):
             yield
+
+    def _version(self, name: str, fold_key: str) -> ModelVersion | None:
+        chosen = f"name = '{name}' and tags.fold_key = '{fold_key}'"
+        found = patiently(self._client.search_model_versions, chosen, max_results=1)
+        return _version_of(found[0]) if found else None
+
+    def _create(self, name: str, run_id: str, model_uri: str, tags: Mapping[str, str]) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            patiently(self._client.create_registered_model, name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        with self._found_by_the_store():
+            patiently(
+                self._client.create_model_version,
+                name, model_uri, run_id, tags=dict(tags), await_creation_for=0,
+            )  # fmt: skip
+
+    def _moved(self, version: ModelVersion, bundle: str) -> ModelVersion:
+        """A fit that another run reuses stays one version; it follows the folder that exists."""
+        number = str(version.number)
+        patiently(self._client.set_model_version_tag, version.name, number, "bundle", bundle)
+        return replace(version, tags={**version.tags, "bundle": bundle})
+
+    def _add_to_file(self, version: ModelVersion) -> None:
+        """Reading everything from MLflow at each version would take a sweep's time squared."""
+        known = from_file(self._outputs)
+        if known is None or known.store != store_shown(self._part):
             self.write_file()
+            return
+        model = known.models.get(version.name, RegisteredModel(version.name))
+        if version in model.versions:
+            return
+        others = [one for one in model.versions if one.number != version.number]
+        versions = tuple(sorted([*others, version], key=lambda one: one.number))
+        models = {**known.models, model.name: replace(model, versions=versions)}
+        write_registry(self._outputs, replace(known, models=models))
 
     @contextmanager
     def _found_by_the_store(self) -> Iterator[None]:
@@ -165,14 +185,6 @@ class MlflowRegistry:
                     os.environ.pop("MLFLOW_TRACKING_URI", None)
                 else:
                     os.environ["MLFLOW_TRACKING_URI"] = of_shell
-
-    def _point_to(self, version: ModelVersion, bundle: str) -> None:
-        """A fit that another run reuses stays one version; it follows the folder that exists."""
-        if not (self._outputs / version.tags.get("bundle", "")).is_dir():
-            patiently(
-                self._client.set_model_version_tag,
-                version.name, str(version.number), "bundle", bundle,
-            )  # fmt: skip
 
     def _link(self, model_uri: str, name: str, number: int) -> None:
         """What the page of a run and of a logged model reads to show the version."""
@@ -210,11 +222,24 @@ def rebuilt(part: MlflowTracking, outputs: Path, *, keep: bool) -> Registry:
         return registry.content()
 
 
-def _carried_out(model: RegisteredModel) -> tuple[AliasChange, ...]:
+def _version_of(found: ModelVersionEntity) -> ModelVersion:
+    return ModelVersion(
+        name=found.name,
+        number=int(found.version),
+        created_ms=int(found.creation_timestamp),
+        run_id=found.run_id or "",
+        source=found.source or "",
+        tags=dict(found.tags),
+    )
+
+
+def _carried_out(
+    noted: tuple[AliasChange, ...], aliases: Mapping[str, int]
+) -> tuple[AliasChange, ...]:
     """The changes that happened: a last note whose alias never moved is from a killed process."""
-    if not model.changes:
+    if not noted:
         return ()
-    *earlier, last = model.changes
-    now = model.aliases.get(last.alias)
+    *earlier, last = noted
+    now = aliases.get(last.alias)
     pending = now != last.version and now == last.before
-    return tuple(earlier) if pending else model.changes
+    return tuple(earlier) if pending else noted

@@ -94,7 +94,7 @@ def read_registry(
 
     `keep`: write the file that was absent.
     """
-    known = _from_file(registry_file(outputs))
+    known = from_file(outputs)
     if isinstance(part, NoTracking):
         return known or Registry(None, {})
     if known is not None and known.store == store_shown(part):
@@ -117,10 +117,10 @@ def _model_content(model: RegisteredModel) -> dict[str, Any]:
     }
 
 
-def _from_file(path: Path) -> Registry | None:
+def from_file(outputs: Path) -> Registry | None:
     """None if there is none that this version can read: MLflow then says what is registered."""
     try:
-        content = read_json(path)
+        content = read_json(registry_file(outputs))
         if content["schema_version"] != SCHEMA_VERSION:
             return None
         models = {
