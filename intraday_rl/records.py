@@ -210,6 +210,11 @@ class RunFolder:
         return self.path / "fine_tune.json"
 
     @property
+    def study(self) -> Path:
+        """What a fine-tune study came to, likewise."""
+        return self.path / "fine_tune_study.json"
+
+    @property
     def stitched_ledger(self) -> Path:
         return self.path / "ledger.parquet"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any
 
@@ -82,6 +82,52 @@ class FineTune:
             check_range("learning_rate", self.learning_rate, 0.0, 1.0, low_open=True)
         check_range("margin_bps_per_day", self.margin_bps_per_day, 0.0, 1_000.0)
         check_range("seed", self.seed, 0, 2**32 - 1)
+
+
+class Cadence(Enum):
+    """How often a study fine-tunes."""
+
+    weekly = "weekly"
+    monthly = "monthly"
+
+
+@dataclass(slots=True, kw_only=True)
+class FineTuneStudy:
+    """Fine-tune regularly through a test span, and compare with the model left as it was.
+
+    | field | unit | |
+    |---|---|---|
+    | `model` | | as of `FineTune`; it must not have seen the test span |
+    | `start`, `end` | ISO date | the test span, both included |
+    | `cadence` | | before every week or month of it |
+
+    The other fields are those of `FineTune`, with its gate on.
+    """
+
+    model: str = "latest"
+    start: str = "???"
+    end: str = "???"
+    cadence: Cadence = Cadence.weekly
+    days: int | None = 30
+    sessions: int | None = None
+    holdout_sessions: int = 20
+    timesteps: int = 10_000
+    learning_rate: float | None = None
+    reset_optimiser: bool = False
+    reset_entropy: bool = False
+    margin_bps_per_day: float = 5.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for key in ("start", "end"):
+            if getattr(self, key) != "???":
+                parse_day(key, getattr(self, key))
+        shared = {
+            entry.name: getattr(self, entry.name)
+            for entry in fields(self)
+            if entry.name not in ("start", "end", "cadence")
+        }
+        FineTune(**shared)
 
 
 def _check_model(model: str) -> None:

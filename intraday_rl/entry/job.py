@@ -25,6 +25,7 @@ from intraday_rl.tasks import (
     CostSurface,
     FinalFit,
     FineTune,
+    FineTuneStudy,
     Promote,
     Status,
     Verdict,
@@ -36,6 +37,7 @@ TASKS: dict[type, str] = {
     WalkForward: "intraday_rl.research.walk_forward:run",
     FinalFit: "intraday_rl.research.final_fit:run",
     FineTune: "intraday_rl.research.fine_tune.task:run",
+    FineTuneStudy: "intraday_rl.research.fine_tune.study:run",
     Promote: "intraday_rl.research.promote:run",
     CostSurface: "intraday_rl.research.cost_surface:run",
     Audit: "intraday_rl.research.audit.task:run",
@@ -45,7 +47,10 @@ TASKS: dict[type, str] = {
 }
 
 # Tasks whose dry run is not about windows.
-DRY_RUNS: dict[type, str] = {FineTune: "intraday_rl.research.fine_tune.dry_run:show"}
+DRY_RUNS: dict[type, str] = {
+    FineTune: "intraday_rl.research.fine_tune.dry_run:show",
+    FineTuneStudy: "intraday_rl.research.fine_tune.dry_run:show_study",
+}
 
 
 def run_plan(

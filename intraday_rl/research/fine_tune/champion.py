@@ -39,7 +39,7 @@ def champion_in_office(plan: Plan, prepared: Prepared, challenger_key: str) -> C
 def returns_of(champion: ChosenModel, prepared: Prepared, context: Context) -> NDArray[np.float64]:
     """Its daily returns on the held-out sessions; refused if it saw or trades something else."""
     other, dataset = open_parent(champion, context.reload), prepared.dataset
-    FeatureSchema.of(dataset.observation_names, dataset.features).check(other.bundle.schema)
+    other.bundle.schema.check(FeatureSchema.of(dataset.observation_names, dataset.features))
     own = prepared.parent.plan
     for key in ("env", "reward"):
         if getattr(other.plan, key) != getattr(own, key):

@@ -128,7 +128,7 @@ def check_unseen(parent: Parent, spans: Spans) -> str:
 
 def _checked_dataset(plan: Plan, parent: Parent, market: MarketData, *, keep: bool) -> Dataset:
     dataset = open_dataset(parent.on(plan), market, keep_features=keep)
-    FeatureSchema.of(dataset.observation_names, dataset.features).check(parent.bundle.schema)
+    parent.bundle.schema.check(FeatureSchema.of(dataset.observation_names, dataset.features))
     return dataset
 
 

@@ -50,7 +50,9 @@ def run(plan: Plan, context: Context) -> Outcome:
     write_start(job, prepared, context)
     recorded = Recorded.start(plan, context, prepared, job)
     with recorded.closed_whatever_happens():
-        result = result_of(job, prepared, plan)
+        result = result_of(
+            job, prepared, options, force=plan.force, checkpoint_every=plan.checkpoints.every
+        )
         decision = decide(plan, context, prepared, job, result)
         if result["drift"]:
             write_drift_plot([Drift(**one) for one in result["drift"]], job.run.path / "drift.png")
@@ -72,9 +74,15 @@ def write_start(job: Job, prepared: Prepared, context: Context) -> None:
     write_json(job.run.data, {**facts, "kind": "fine_tune", "fold_keys": {job.place: job.key}})
 
 
-def result_of(job: Job, prepared: Prepared, plan: Plan) -> dict[str, Any]:
+def result_of(
+    job: Job,
+    prepared: Prepared,
+    options: FineTune,
+    *,
+    force: bool,
+    checkpoint_every: int | None,
+) -> dict[str, Any]:
     """The finished result, made now or before; raises `Interrupted` after a signal."""
-    options: FineTune = plan.task
 
     def report(done: int, total: int, score: float | None) -> None:
         if total and done * 10 // total != (done - 1) * 10 // total:
@@ -82,16 +90,14 @@ def result_of(job: Job, prepared: Prepared, plan: Plan) -> dict[str, Any]:
 
     stopped: TrainingStopped | None = None
     with patiently(), leased(job.work, asked_to_stop) as held:
-        known = None if plan.force else _finished(job)
+        known = None if force else _finished(job)
         if known is not None:
             logger.info("%s: finished before", job.name)
             return known
         if not held:
             raise TrainingStopped("stopped while another process was at this fine-tune")
         try:
-            result = carry_out(
-                job, prepared, options, report, asked_to_stop, plan.checkpoints.every
-            )
+            result = carry_out(job, prepared, options, report, asked_to_stop, checkpoint_every)
             write_json(job.work.finished, {"folder": _from_work(job)})
             return result
         except TrainingStopped as reason:

@@ -82,7 +82,7 @@ def _run_state(outputs: Path, folder: RunFolder) -> RunState:
     keys: dict[str, str] = facts.get("fold_keys", {})
     folds = tuple(_fold_state(outputs, folder, place, key) for place, key in keys.items())
     states = {fold.state for fold in folds}
-    judged = folder.verdict.is_file() or folder.fine_tune.is_file()
+    judged = any(one.is_file() for one in (folder.verdict, folder.fine_tune, folder.study))
     if folds and states == {State.finished} and judged:
         state = State.finished
     else:
