@@ -52,6 +52,10 @@ class Model:
             *TUNE, f"task.model={self.bundle}", f"paths.outputs={self.outputs}", *overrides
         )
 
+    def commanded(self, *overrides: str) -> tuple[Plan, Context]:
+        """Plan and context of a command of its own."""
+        return composed(*overrides)
+
     def tune(self, *overrides: str) -> tuple[Outcome, RunFolder]:
         plan, context = self.composed(*overrides)
         outcome = fine_tune.run(plan, context)

@@ -215,7 +215,7 @@ STUDY = ["task=fine_tune_study", "task.start=2021-11-15", "task.end=2021-12-10",
 def studied(model, *overrides):
     plan, context = model.composed("data.end=2021-12-31", *STUDY, *overrides)
     outcome = study.run(plan, context)
-    return model.outputs / "runs" / str(outcome.run_key)
+    return Path(plan.paths.outputs) / "runs" / str(outcome.run_key)
 
 
 def test_a_study_tunes_every_week_and_compares_two_whole_accounts(model):
