@@ -60,6 +60,7 @@ def needed(option: str) -> list[str]:
         "csv": ["data.path=bars.csv", "data.bar_label=end"],
         "parquet": ["data.path=bars.parquet", "data.bar_label=end"],
         "final_fit": ["task.until='2020-12-31'"],
+        "promote": ["task.model=3"],
         "cost_surface": ["task.run=abc"],
         "audit": ["task.run=abc"],
     }.get(option, [])

@@ -252,6 +252,8 @@ for line in (["--help"], ["--cfg", "job"], ["dry_run=true"], ["-m", "dry_run=tru
         assert end.code == 0, line
     heavy = {"torch", "mlflow", "numba", "stable_baselines3", "plotly", "optuna"} & set(sys.modules)
     assert not heavy, (line, heavy)
+import intraday_rl.model_choice
+assert "mlflow" not in sys.modules
 """
     started = os.times()
     done = subprocess.run(
