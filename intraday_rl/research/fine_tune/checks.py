@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from intraday_rl.agents.sac import SacJax
 from intraday_rl.dataset import Dataset, open_dataset
 from intraday_rl.errors import ConfigError, DataError, ModelError
 from intraday_rl.loading import load_market
@@ -71,7 +72,7 @@ def choose_parent(plan: Plan, context: Context, spec: str, checks: Checks) -> Pa
         lambda: open_parent(choose_model(plan, spec), context.reload),
         lambda found: f"{found.bundle.folder} loads, without executing anything in it",
     )
-    checks.want("agent", lambda: f"{parent.bundle.card.agent} learned: {parent.agent.net_arch}")
+    checks.want("agent", lambda: _check_agent(parent))
     text = parent.bundle.plan_yaml
     defaults = context.defaults() if context.defaults else context.record
 
@@ -124,6 +125,13 @@ def check_unseen(parent: Parent, spans: Spans) -> str:
         f"{seen}; give bars with at least {len(spans.held_out)} sessions after {seen}, or hold "
         "out fewer (task.holdout_sessions)"
     )
+
+
+def _check_agent(parent: Parent) -> str:
+    agent = parent.agent
+    if isinstance(agent, SacJax):
+        agent.check_installed()
+    return f"{parent.bundle.card.agent} learned, and can be trained here"
 
 
 def _checked_dataset(plan: Plan, parent: Parent, market: MarketData, *, keep: bool) -> Dataset:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from intraday_rl.agents.bundle import save_bundle
 from intraday_rl.agents.card import Card
-from intraday_rl.agents.policy import Policy
+from intraday_rl.errors import TrainingStopped
 from intraday_rl.identity import code_hash
 from intraday_rl.records import git_revision, write_json, write_text
 from intraday_rl.research.checkpoints import Checkpoints
@@ -59,9 +59,11 @@ def carry_out(
         tuned = tune(
             prepared.parent, stage, spans.tuning, options, training, folder.path, conduct, job.name
         )
-    except Exception as error:
+    except TrainingStopped:
+        raise
+    except Exception:
         write_text(folder.error, traceback.format_exc())
-        raise error
+        raise
     write_ledger([tuned.refill], folder.refill_ledger)
     policies = {"parent": prepared.parent.bundle.policy, "challenger": tuned.policy}
     held_out = {name: walk(stage.problem(spans.held_out), one) for name, one in policies.items()}
@@ -116,11 +118,6 @@ def shown(one: Walk, generator: np.random.Generator) -> dict[str, Any]:
 def ledger_of(one: Walk, job: Job) -> pd.DataFrame:
     """The ledger under the job's name and seed."""
     return one.ledger(job.name, job.seed)
-
-
-def walk_of(prepared: Prepared, policy: Policy) -> Walk:
-    """A policy on the held-out sessions."""
-    return walk(prepared.stage.problem(prepared.spans.held_out), policy)
 
 
 def _write_walks(job: Job, held_out: dict[str, Walk]) -> None:

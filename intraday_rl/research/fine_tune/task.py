@@ -88,21 +88,20 @@ def result_of(
         if total and done * 10 // total != (done - 1) * 10 // total:
             logger.info("%s: %d of %d decisions", job.name, done, total)
 
-    stopped: TrainingStopped | None = None
+    stopped = TrainingStopped("stopped while another process was at this fine-tune")
     with patiently(), leased(job.work, asked_to_stop) as held:
         known = None if force else _finished(job)
         if known is not None:
             logger.info("%s: finished before", job.name)
             return known
-        if not held:
-            raise TrainingStopped("stopped while another process was at this fine-tune")
-        try:
-            result = carry_out(job, prepared, options, report, asked_to_stop, checkpoint_every)
-            write_json(job.work.finished, {"folder": _from_work(job)})
-            return result
-        except TrainingStopped as reason:
-            stopped = reason
-    raise stopped
+        if held:
+            try:
+                result = carry_out(job, prepared, options, report, asked_to_stop, checkpoint_every)
+                write_json(job.work.finished, {"folder": _from_work(job)})
+                return result
+            except TrainingStopped as reason:
+                stopped = reason
+    raise stopped  # unless `patiently` has raised the signal itself
 
 
 def decide(

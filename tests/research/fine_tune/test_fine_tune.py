@@ -262,6 +262,9 @@ def test_no_later_bar_reaches_a_round_of_a_study(model, monkeypatch):
                      "bundle/training_state.pt"):  # fmt: skip
             path = Path("folds") / one["place"] / name
             assert (before / path).read_bytes() == (after / path).read_bytes(), path
+    last = read_json(after / "fine_tune_study.json")["rounds"][3]["place"]
+    judged = [folder / "folds" / last / "ledger.parquet" for folder in (before, after)]
+    assert judged[0].read_bytes() != judged[1].read_bytes()  # its held-out days were scrambled
     early = [day for day in read_json(before / "fine_tune_study.json")["dates"] if day < third]
     for name in ("frozen", "adapted"):
         ours, theirs = (read_ledger(folder / f"{name}.parquet") for folder in (before, after))
