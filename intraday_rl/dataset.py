@@ -49,6 +49,20 @@ class Dataset:
     tape: Tape
     warm: NDArray[np.bool_]  # (n_sessions,): every decision has features and impact statistics
 
+    @property
+    def observation_names(self) -> tuple[str, ...]:
+        """Ordered names of the observation."""
+        return self.table.names + account_columns(self.plan.observed_account())
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """What was fitted on an agent's train sessions and stays with it, wherever it plays."""
+
+    scaler: Scaler
+    moments: Moments
+    decisions_per_session: float  # mean over the train sessions
+
 
 @dataclass(frozen=True, slots=True)
 class Fold:
@@ -65,8 +79,7 @@ class Fold:
     @property
     def observation_names(self) -> tuple[str, ...]:
         """Ordered names of the observation."""
-        plan = self.dataset.plan
-        return self.dataset.table.names + account_columns(plan.observed_account())
+        return self.dataset.observation_names
 
     def schema(self) -> FeatureSchema:
         """What an agent of this fold expects to see."""
@@ -88,7 +101,7 @@ class Fold:
     def problem(self, split: Split) -> Problem:
         """The trading problem of a split: random sessions in training, in order elsewhere."""
         dataset = self.dataset
-        plan, tape = dataset.plan, dataset.tape
+        tape = dataset.tape
         eligible = self.fit_sessions if split is Split.train else tape.index_of(self.dates(split))
         if split is not Split.train and not dataset.warm[eligible].all():
             day = tape.dates[eligible[~dataset.warm[eligible]]][0]
@@ -96,29 +109,28 @@ class Fold:
                 f"session {day} of the {split.value} split has no complete features or impact "
                 "statistics yet; start the data earlier"
             )
-        observed = plan.observed_account()
-        book = build_book(
-            plan.env,
-            plan.reward,
-            self.moments,
-            market_columns=len(dataset.table.names),
-            observed=observed,
-            observation_clip=plan.features.clip,
-            decisions_per_session=float(tape.sessions["decisions"][self.fit_sessions].mean()),
+        return problem_of(
+            dataset,
+            self.fitting,
+            self.market_columns,
+            eligible,
             sequential=split is not Split.train,
         )
-        return Problem(
-            tape=tape,
-            market=self.market_columns,
-            names=self.observation_names,
-            book=book,
-            eligible=eligible,
-            reward_name=REWARD_NAMES[type(plan.reward)],
-        )
+
+    @property
+    def fitting(self) -> Fitting:
+        """What an agent of this fold takes along."""
+        decisions = self.dataset.tape.sessions["decisions"][self.fit_sessions]
+        return Fitting(self.scaler, self.moments, float(decisions.mean()))
 
 
-def open_dataset(plan: Plan, market: MarketData | None = None) -> Dataset:
-    """Load bars, compute (or fetch) the features, lay out the tape with the fees of each day."""
+def open_dataset(
+    plan: Plan, market: MarketData | None = None, *, keep_features: bool = True
+) -> Dataset:
+    """Load bars, compute (or fetch) the features, lay out the tape with the fees of each day.
+
+    `keep_features`: write what had to be computed to `paths.outputs`, for whoever asks next.
+    """
     market = market or load_market(plan)
     bars = market.symbol
     days = bars.session_index()
@@ -135,7 +147,8 @@ def open_dataset(plan: Plan, market: MarketData | None = None) -> Dataset:
         table = FeatureTable.load(cached)
     else:
         table = features.compute(market, chosen, cutoff)
-        table.save(cached)
+        if keep_features:
+            table.save(cached)
     tape = build_tape(bars, plan.env.cutoff, plan.env.fill)
     warm = _warm_sessions(tape, table)
     if plan.env.fees.sec_section_31:
@@ -164,10 +177,6 @@ def open_fold(dataset: Dataset, window: Window) -> Fold:
         raise DataError(f"window {window.name}: every train session is warming up; start earlier")
     decisions = dataset.table.values[tape.bar[tape.decision_rows(warm_fit)]]
     scaler = Scaler.fit(decisions, dataset.table.names, dataset.plan.features.clip)
-    # Rows that are never played (warming up) stay zero: the scaler refuses what is not finite.
-    columns = np.zeros((tape.rows.size, len(dataset.table.names)), np.float32)
-    known = np.isfinite(dataset.table.values[tape.bar]).all(axis=1)
-    columns[known] = scaler.transform(dataset.table.values[tape.bar[known]], dataset.table.names)
     return Fold(
         dataset=dataset,
         window=window,
@@ -175,7 +184,47 @@ def open_fold(dataset: Dataset, window: Window) -> Fold:
         moments=Moments.of(hold_returns(tape, warm_fit)),
         fit_sessions=warm_fit,
         warm_up_sessions=int(fit.size - warm_fit.size),
-        market_columns=columns,
+        market_columns=scaled_columns(dataset, scaler),
+    )
+
+
+def scaled_columns(dataset: Dataset, scaler: Scaler) -> NDArray[np.float32]:
+    """The market columns of every row of the tape, as an agent with this scaler sees them."""
+    tape, table = dataset.tape, dataset.table
+    # Rows that are never played (warming up) stay zero: the scaler refuses what is not finite.
+    columns = np.zeros((tape.rows.size, len(table.names)), np.float32)
+    known = np.isfinite(table.values[tape.bar]).all(axis=1)
+    columns[known] = scaler.transform(table.values[tape.bar[known]], table.names)
+    return columns
+
+
+def problem_of(
+    dataset: Dataset,
+    fitting: Fitting,
+    market_columns: NDArray[np.float32],
+    eligible: NDArray[np.int64],
+    *,
+    sequential: bool,
+) -> Problem:
+    """The trading problem of some sessions: in order if `sequential`, else drawn at random."""
+    plan = dataset.plan
+    book = build_book(
+        plan.env,
+        plan.reward,
+        fitting.moments,
+        market_columns=len(dataset.table.names),
+        observed=plan.observed_account(),
+        observation_clip=plan.features.clip,
+        decisions_per_session=fitting.decisions_per_session,
+        sequential=sequential,
+    )
+    return Problem(
+        tape=dataset.tape,
+        market=market_columns,
+        names=dataset.observation_names,
+        book=book,
+        eligible=eligible,
+        reward_name=REWARD_NAMES[type(plan.reward)],
     )
 
 

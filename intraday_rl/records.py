@@ -91,6 +91,16 @@ class SeedFolder:
         return self.path / "ledger.parquet"
 
     @property
+    def refill_ledger(self) -> Path:
+        """Of a fine-tune: what its replay memory began with."""
+        return self.path / "refill.parquet"
+
+    @property
+    def parent_ledger(self) -> Path:
+        """Of a fine-tune: the model it came from, on the same held-out sessions."""
+        return self.path / "parent.parquet"
+
+    @property
     def validation_ledger(self) -> Path:
         return self.path / "validation.parquet"
 
@@ -203,6 +213,16 @@ class RunFolder:
     @property
     def verdict(self) -> Path:
         return self.path / "verdict.json"
+
+    @property
+    def fine_tune(self) -> Path:
+        """What a fine-tune came to; there in place of a verdict."""
+        return self.path / "fine_tune.json"
+
+    @property
+    def study(self) -> Path:
+        """What a fine-tune study came to, likewise."""
+        return self.path / "fine_tune_study.json"
 
     @property
     def stitched_ledger(self) -> Path:

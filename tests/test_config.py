@@ -61,6 +61,7 @@ def needed(option: str) -> list[str]:
         "parquet": ["data.path=bars.parquet", "data.bar_label=end"],
         "final_fit": ["task.until='2020-12-31'"],
         "promote": ["task.model=3"],
+        "fine_tune_study": ["task.start='2022-01-03'", "task.end='2022-12-30'"],
         "cost_surface": ["task.run=abc"],
         "audit": ["task.run=abc"],
     }.get(option, [])

@@ -136,10 +136,14 @@ def test_a_documented_command_composes_and_resolves_its_windows(
     before = sorted(bars.rglob("*"))
     with pytest.raises(SystemExit) as left:
         main()
-    err = capsys.readouterr().err
+    out, err = capsys.readouterr()
     if missing:
         assert left.value.code == 2
         assert f"pip install 'intraday-rl[{missing[0]}]'" in err
+    elif any(one.startswith("task=fine_tune") for one in arguments):
+        # It composes; what is tuned is what the commands before it would have made.
+        assert left.value.code == 2
+        assert "FAILED  model: task.model=" in out
     else:
         assert left.value.code == 0, err
     assert sorted(bars.rglob("*")) == before

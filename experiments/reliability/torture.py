@@ -161,9 +161,9 @@ def _report(
         for n, k in enumerate(kills, 1)
     ]
     found = [f"- {one}" for one in problems] or [
-        f"{sweeps} of {sweeps} sweeps ended with exactly the expected runs, each once, every result "
-        "and ledger byte-equal to the undisturbed sweep, no run left RUNNING in MLflow, no point of a "
-        "curve twice, no process and no checkpoint left over."
+        f"{sweeps} of {sweeps} sweeps ended with exactly the expected runs, each once, every "
+        "result and ledger byte-equal to the undisturbed sweep, no run left RUNNING in MLflow, no "
+        "point of a curve twice, no process and no checkpoint left over."
     ]
     return [
         BEGIN,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
@@ -28,6 +30,10 @@ from intraday_rl.agents.training_record import CurvePoint, Evaluation, Progress,
 from intraday_rl.agents.training_watch import CURVES, TrainingWatch
 from intraday_rl.errors import ConfigError, ModelError
 
+Played = TypeVar("Played")
+Explore = Callable[[NDArray[np.float32]], float]
+Transitions = Mapping[str, NDArray[Any]]
+
 NETWORKS, RANDOM = "networks", "random"  # of a snapshot, beside the files of `capture`
 # What a stock model neither needs nor could rebuild: our buffer's class and generator, and the
 # state of the accounts at the moment of saving.
@@ -38,6 +44,18 @@ NOT_IN_ZIP = (
     "_last_obs",
     "_last_episode_starts",
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What a continued training does not take over from the saved one.
+
+    optimiser   Adam's moments of actor and critics start anew
+    entropy     the learned temperature starts where `ent_coef` says, its moments too
+    """
+
+    optimiser: bool = False
+    entropy: bool = False
 
 
 class Learner(ABC):
@@ -56,6 +74,7 @@ class Learner(ABC):
     | policy() | the present actor, as numpy arrays of its own |
     | training_state(), load_training_state(path) | networks, optimisers and counters as the bytes
       of a file, and back; no pickle is executed |
+    | fresh_state(), forget(forgotten, fresh) | part of a loaded state back to what it was before |
     | random_state(), load_random_state(state) | the library's randomness, for a checkpoint |
     | squared_weights() | finite only if every weight is |
     | _own_randomness() | lends the library its random state while it trains |
@@ -82,6 +101,7 @@ class Learner(ABC):
         self.model: Any = self._make_model(self._settings(for_buffer), for_library)
         self._record: TrainingRecord | None = None
         self._resumed: dict[str, Any] | None = None
+        self._n_before = 0  # decisions of the training that this one continues
         self.model.set_logger(Logger(folder=None, output_formats=[]))
 
     def _settings(self, for_buffer: np.random.Generator) -> dict[str, Any]:
@@ -128,6 +148,14 @@ class Learner(ABC):
         """Pour saved networks and optimisers into this learner; executes no pickle."""
 
     @abstractmethod
+    def fresh_state(self) -> Any:
+        """What `forget` needs of a learner into which nothing has been loaded."""
+
+    @abstractmethod
+    def forget(self, forgotten: Forgotten, fresh: Any) -> None:
+        """Put what is forgotten back to `fresh_state`."""
+
+    @abstractmethod
     def random_state(self) -> bytes:
         """The library's randomness, as far as `training_state` does not hold it."""
 
@@ -153,6 +181,28 @@ class Learner(ABC):
             training_state=self.training_state(),
             sb3_zip=sb3_zip.getvalue(),
         )
+
+    def continue_from(self, path: Path, forgotten: Forgotten) -> None:
+        """Stand where a finished training stood: its state in `path`, counters included.
+
+        `learn(reset_num_timesteps=False)` then acts by the policy and learns from the first
+        decision on, so the replay memory must be prefilled.
+        """
+        fresh = self.fresh_state()
+        self.load_training_state(path)
+        self.forget(forgotten, fresh)
+        self._n_before = int(self.model.num_timesteps)
+        self.model.learning_starts = 0  # else actions could be random again
+
+    def explore(self, play: Callable[[Explore], Played]) -> Played:
+        """What `play` returns, given the exploring policy for one observation at a time."""
+        with self._own_randomness():
+            return play(lambda seen: float(self.model.policy.predict(seen[None])[0][0, 0]))
+
+    def prefill(self, transitions: Transitions) -> None:
+        """Begin the replay memory with what one account played; rewards are not scaled yet."""
+        scaled = np.asarray(transitions["rewards"]) * self.environment.reward_scale
+        self.model.replay_buffer.prefill({**transitions, "rewards": scaled})
 
     def snapshot(self) -> dict[str, bytes]:
         """Where the training stands, as files by name; only while `learn` calls a listener."""
@@ -211,7 +261,7 @@ class Learner(ABC):
         if self._resumed is not None:
             record.restore(self._resumed)
             self._resumed, reset_num_timesteps = None, False
-            total -= self.model.num_timesteps
+            total -= self.model.num_timesteps - self._n_before
         watch = TrainingWatch(record, self.policy, self.squared_weights, self.failure_folder)
         with self._own_randomness():
             try:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sbx import SAC
 
 from intraday_rl.agents.actor import ActorPolicy
-from intraday_rl.agents.learner import Learner, draw_seed
+from intraday_rl.agents.learner import Forgotten, Learner, draw_seed
 from intraday_rl.agents.sac import SacJax
 from intraday_rl.agents.seeded_replay import SeededReplayBuffer
 from intraday_rl.errors import ModelError
@@ -157,6 +157,20 @@ class SacJaxLearner(Learner):
             [np.asarray(layer["kernel"]).T for layer in used],
             [np.asarray(layer["bias"]) for layer in used],
         )
+
+    def fresh_state(self) -> dict[str, Any]:
+        """States of the networks, immutable, as training starts with them."""
+        return self._tree()
+
+    def forget(self, forgotten: Forgotten, fresh: dict[str, Any]) -> None:
+        """Weights stay; the moments of Adam, or the whole temperature, are the fresh ones."""
+        policy = self.model.policy
+        if forgotten.optimiser:
+            for name in ("actor_state", "qf_state"):
+                started = fresh["actor" if name == "actor_state" else "critics"].opt_state
+                setattr(policy, name, getattr(policy, name).replace(opt_state=started))
+        if forgotten.entropy:
+            self.model.ent_coef_state = fresh["entropy"]
 
     def random_state(self) -> bytes:
         """None: the key is part of the training state."""

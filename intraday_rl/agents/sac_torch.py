@@ -18,7 +18,7 @@ from stable_baselines3 import SAC
 from intraday_rl.agents.actor import ActorPolicy
 from intraday_rl.agents.exploration import quicken
 from intraday_rl.agents.graph_cache import has_compiler
-from intraday_rl.agents.learner import Learner, draw_seed
+from intraday_rl.agents.learner import Forgotten, Learner, draw_seed
 from intraday_rl.agents.sac import Compile, Sac
 from intraday_rl.agents.sac_compiled import CompiledSac
 from intraday_rl.errors import ConfigError, ModelError
@@ -96,6 +96,20 @@ class SacLearner(Learner):
                 f"{path} is no training state of this agent ({type(error).__name__}: {error}): "
                 "use the agent.net_arch, agent.ent_coef and features it was trained with"
             ) from error
+
+    def fresh_state(self) -> torch.Tensor | None:
+        """The temperature that training starts with; optimisers start empty."""
+        learned = self.model.log_ent_coef
+        return None if learned is None else learned.detach().clone()
+
+    def forget(self, forgotten: Forgotten, fresh: torch.Tensor | None) -> None:
+        """An Adam without state begins anew at its next step."""
+        if forgotten.optimiser:
+            self.model.actor.optimizer.state.clear()
+            self.model.critic.optimizer.state.clear()
+        if forgotten.entropy and fresh is not None:
+            self.model.log_ent_coef.data.copy_(fresh)
+            self.model.ent_coef_optimizer.state.clear()
 
     def random_state(self) -> bytes:
         """torch's generator as it stands within `learn`."""

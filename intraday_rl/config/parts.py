@@ -18,6 +18,8 @@ from intraday_rl.tasks import (
     Clean,
     CostSurface,
     FinalFit,
+    FineTune,
+    FineTuneStudy,
     Promote,
     Status,
     Verdict,
@@ -37,6 +39,8 @@ PARTS: dict[str, dict[str, type]] = {
     "task": {
         "walk_forward": WalkForward,
         "final_fit": FinalFit,
+        "fine_tune": FineTune,
+        "fine_tune_study": FineTuneStudy,
         "promote": Promote,
         "cost_surface": CostSurface,
         "audit": Audit,

@@ -8,12 +8,11 @@ import sys
 
 from intraday_rl.config import compose_plan
 from intraday_rl.entry.flags import command_line
-from intraday_rl.entry.job import check_installed, refuse, run_plan
+from intraday_rl.entry.job import check_installed, dry_run, refuse, run_plan
 from intraday_rl.entry.shown import show, show_help
 from intraday_rl.entry.sweep import run_sweep
 from intraday_rl.errors import IntradayRLError
 from intraday_rl.interruption import Interrupted, listening
-from intraday_rl.preview import print_preview
 
 
 def main() -> None:
@@ -50,5 +49,5 @@ def _run(arguments: list[str]) -> int:
     plan = compose_plan(overrides)
     check_installed(plan)
     if plan.dry_run:
-        return print_preview([("", plan)])
+        return dry_run([("", overrides, plan)])
     return run_plan(plan, overrides).code

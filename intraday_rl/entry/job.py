@@ -13,16 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from intraday_rl.agents.sac import SacJax
-from intraday_rl.config import reload, saved
+from intraday_rl.config import compose_plan, reload, saved
 from intraday_rl.errors import ConfigError, IntradayRLError
 from intraday_rl.interruption import listening
 from intraday_rl.plan import Plan
+from intraday_rl.preview import print_preview
 from intraday_rl.research.outcome import Context, Outcome, StopEarly
 from intraday_rl.tasks import (
     Audit,
     Clean,
     CostSurface,
     FinalFit,
+    FineTune,
+    FineTuneStudy,
     Promote,
     Status,
     Verdict,
@@ -33,12 +36,20 @@ from intraday_rl.tasks import (
 TASKS: dict[type, str] = {
     WalkForward: "intraday_rl.research.walk_forward:run",
     FinalFit: "intraday_rl.research.final_fit:run",
+    FineTune: "intraday_rl.research.fine_tune.task:run",
+    FineTuneStudy: "intraday_rl.research.fine_tune.study:run",
     Promote: "intraday_rl.research.promote:run",
     CostSurface: "intraday_rl.research.cost_surface:run",
     Audit: "intraday_rl.research.audit.task:run",
     Verdict: "intraday_rl.research.sweep.task:run",
     Status: "intraday_rl.research.housekeeping.status:run",
     Clean: "intraday_rl.research.housekeeping.clean:run",
+}
+
+# Tasks whose dry run is not about windows.
+DRY_RUNS: dict[type, str] = {
+    FineTune: "intraday_rl.research.fine_tune.dry_run:show",
+    FineTuneStudy: "intraday_rl.research.fine_tune.dry_run:show_study",
 }
 
 
@@ -55,9 +66,37 @@ def run_plan(
     module, function = TASKS[type(plan.task)].split(":")
     task = getattr(importlib.import_module(module), function)
     with listening(), writing(plan.paths.outputs):
-        context = Context(saved(plan), command(overrides), reload, stop_early, tags or {})
-        outcome: Outcome = task(plan, context)
+        outcome: Outcome = task(plan, context_of(plan, overrides, stop_early, tags))
     return outcome
+
+
+def context_of(
+    plan: Plan,
+    overrides: Sequence[str],
+    stop_early: StopEarly | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Context:
+    """What a task is given beside its plan."""
+    return Context(
+        saved(plan),
+        command(overrides),
+        reload,
+        stop_early,
+        tags or {},
+        defaults=lambda: saved(compose_plan([])),
+    )
+
+
+def dry_run(jobs: Sequence[tuple[str, Sequence[str], Plan]]) -> int:
+    """Show what each (name, overrides, plan) would do; the worst exit status."""
+    own = [job for job in jobs if type(job[2].task) in DRY_RUNS]
+    rest = [(name, plan) for name, overrides, plan in jobs if (name, overrides, plan) not in own]
+    status = print_preview(rest) if rest else 0
+    for _, overrides, plan in own:
+        module, function = DRY_RUNS[type(plan.task)].split(":")
+        show = getattr(importlib.import_module(module), function)
+        status = max(status, show(plan, context_of(plan, overrides)))
+    return status
 
 
 def check_installed(plan: Plan) -> None:

@@ -19,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from intraday_rl.config import CONFIG_NAME, build, hydra_session
-from intraday_rl.entry.job import check_installed, refuse, run_plan, writing
+from intraday_rl.entry.job import check_installed, dry_run, refuse, run_plan, writing
 from intraday_rl.entry.ray_cluster import connected, explained, work_where_the_sweep_was_started
 from intraday_rl.entry.search import is_search
 from intraday_rl.entry.sweep_folder import (
@@ -32,7 +32,6 @@ from intraday_rl.entry.sweep_folder import (
 from intraday_rl.entry.sweep_jobs import jobs_of, with_its_share_of_cores
 from intraday_rl.interruption import end_with_the_parent
 from intraday_rl.plan import Plan
-from intraday_rl.preview import print_preview
 from intraday_rl.research.outcome import Outcome
 from intraday_rl.tasks import Verdict, WalkForward
 
@@ -46,7 +45,7 @@ def run_sweep(overrides: list[str]) -> int:
     for plan in jobs.plans:
         check_installed(plan)
     if any(plan.dry_run for plan in jobs.plans):
-        return print_preview([(" ".join(words), plan) for words, plan in jobs.each])
+        return dry_run([(" ".join(words), words, plan) for words, plan in jobs.each])
     with connected(jobs.launcher), writing(jobs.plans[0].paths.outputs):
         outputs = Path(jobs.plans[0].paths.outputs).absolute()
         if jobs.search is not None:

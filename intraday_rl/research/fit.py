@@ -24,6 +24,7 @@ from intraday_rl.research.candidates import Candidate, Candidates
 from intraday_rl.research.checkpoints import Checkpoints
 from intraday_rl.research.rollout import walk
 from intraday_rl.statistics.ratios import sharpe_or_zero
+from intraday_rl.trading.book import Moments
 from intraday_rl.trading.rewards import LogReturn, NetReturn
 from intraday_rl.trading.vector_env import TradingVectorEnv
 
@@ -107,7 +108,7 @@ def _fit_sac(
             TradingVectorEnv(fold.problem(Split.train), sac.n_envs),
             deepcopy(generator),
             failure_folder=folder,
-            reward_scale=_reward_scale(plan, sac, fold),
+            reward_scale=reward_scale(plan, sac, fold.moments),
         )
 
     learner, candidates = build(), Candidates()
@@ -153,8 +154,9 @@ def _fit_sac(
     )
 
 
-def _reward_scale(plan: Plan, sac: SoftActorCritic, fold: Fold) -> float:
+def reward_scale(plan: Plan, sac: SoftActorCritic, moments: Moments) -> float:
+    """The factor on the training reward: the part's, or what makes returns of order one."""
     if sac.reward_scale is not None:
         return sac.reward_scale
     in_returns = isinstance(plan.reward, NetReturn | LogReturn)
-    return 1.0 / fold.moments.volatility if in_returns else 1.0
+    return 1.0 / moments.volatility if in_returns else 1.0

@@ -95,7 +95,9 @@ def _save(
         git_revision=job.git,
         facts={
             "fold_key": job.key,
+            "train_start": _iso(fold.dates(Split.train)[0]),
             "train_end": _iso(job.window.fit[-1]),
+            "train_decisions_per_session": fold.fitting.decisions_per_session,
             "validation_end": _iso(job.window.validation.last_session),
             "downside0": fold.moments.downside,
             "abstained": result["abstained"],

@@ -18,7 +18,8 @@ class Context:
 
     `record`: the plan as written down; `command`: what was typed; `reload`: plan.yaml -> plan;
     `stop_early`: asked in this process at every look at a policy, by whoever searches; `tags`:
-    what it wants to be seen beside the results.
+    what it wants to be seen beside the results; `defaults`: what would be written down if nothing
+    had been typed.
     """
 
     record: SavedPlan
@@ -26,6 +27,7 @@ class Context:
     reload: Callable[[str], Plan]
     stop_early: StopEarly | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    defaults: Callable[[], SavedPlan] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,9 +109,9 @@ def register_results(
     kind = record.kinds["task"]
     if record.kinds["agent"] not in TRAINING_STATES:
         return
-    if (obstacle := _obstacle(plan)) is not None:
+    if (why := obstacle(plan)) is not None:
         if kind == "final_fit":
-            logger.info("not registered: %s", obstacle)
+            logger.info("not registered: %s", why)
         return
     facts, found = read_json(folder.data), []
     for window, of_seeds in results.items():
@@ -132,7 +132,7 @@ def register_results(
         _first_champion(tracker, found, folder.key)
 
 
-def _obstacle(plan: Plan) -> str | None:
+def obstacle(plan: Plan) -> str | None:
     """Why nothing can be registered, if so."""
     if not plan.registry.register:
         return "registry.register=false"

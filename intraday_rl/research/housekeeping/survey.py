@@ -96,9 +96,10 @@ def _run_state(outputs: Path, folder: RunFolder) -> RunState:
     keys: dict[str, str] = facts.get("fold_keys", {})
     folds = tuple(_fold_state(outputs, folder, place, key) for place, key in keys.items())
     states = {fold.state for fold in folds}
+    judged = any(one.is_file() for one in (folder.verdict, folder.fine_tune, folder.study))
     if _is_being_written(folder):
         state = State.running
-    elif folds and states == {State.finished} and folder.verdict.is_file():
+    elif folds and states == {State.finished} and judged:
         state = State.finished
     else:
         state = next((one for one in FURTHEST if one in states), State.open)

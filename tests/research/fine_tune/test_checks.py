@@ -1,0 +1,146 @@
+"""Nothing is trained unless model and data fit: each refusal by its name, before any step."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from intraday_rl.config import compose_plan
+from intraday_rl.entry.job import context_of, dry_run
+from intraday_rl.errors import IntradayRLError
+from intraday_rl.research.fine_tune.checking import Checks
+from intraday_rl.research.fine_tune.checks import prepare
+
+
+def failures(model, *overrides: str) -> dict[str, str]:
+    """Names and details of what fails in a dry run."""
+    plan, context = model.composed("dry_run=true", *overrides)
+    checks = Checks(lenient=True)
+    with suppress(IntradayRLError):
+        prepare(plan, context, checks)
+    return {check.name: check.detail for check in checks.done if not check.passed}
+
+
+def rewritten(path: Path, change) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_a_model_and_data_that_fit_pass_every_check(model):
+    assert failures(model) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "says"),
+    [
+        ("bar length", ["data.bar_minutes=30"], "data.bar_minutes=30"),
+        ("settings", ["agent.gamma=0.5"], "agent.gamma=0.5: the model has 0.99"),
+        ("settings", ["reward=net_return"], "reward=net_return: the model has dsr"),
+        ("settings", ["features.rsi_bars=20"], "features.rsi_bars=20"),
+        ("cost book", ["env/slippage=bps"], "env.slippage.bps=1.0"),
+        ("cost book", ["env.commission.usd_per_share=0.5"], "env.commission"),
+        ("fill rule", ["env.fill=close"], "env.fill=close: the model has next_open"),
+        ("symbol", ["symbol=SPY"], "symbol=SPY: the model was trained on TQQQ"),
+        ("benchmark", ["benchmark=IWM"], "the model was trained with QQQ"),
+        ("batch", ["task.days=1"], "task.days=1"),
+        ("held-out days", ["data.end=2021-09-15"], "2021-08-31"),
+        ("sessions", ["task.days=null", "task.sessions=900"], "task.sessions=900"),
+    ],
+)
+def test_what_does_not_fit_fails_by_its_name(model, name, overrides, says):
+    found = failures(model, *overrides)
+    assert list(found) == [name]
+    assert says in found[name]
+
+
+def test_what_agrees_with_the_model_may_be_said(model):
+    assert failures(model, "agent.net_arch=[8]", "env.fill=next_open", "reward=dsr") == {}
+
+
+def test_a_missing_scaler_is_refused_by_name(model):
+    rewritten(model.bundle / "schema.json", lambda content: content.pop("scaler"))
+    found = failures(model)
+    assert list(found) == ["model"]
+    assert "scaler is missing" in found["model"]
+
+
+def test_another_feature_order_is_refused_by_the_column(model):
+    from intraday_rl.market.scaling import FeatureSchema
+
+    def swap(content):
+        names = content["observation_names"]
+        names[0], names[1] = names[1], names[0]
+        schema = FeatureSchema(tuple(names), content["settings"])
+        content["hash"] = schema.hash()
+
+    rewritten(model.bundle / "schema.json", swap)
+    found = failures(model)
+    assert list(found) == ["features"]
+    assert "column 0 is benchmark_trend, expected benchmark_macd" in found["features"]
+
+
+class Acts:
+    """Unpickling it creates a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def crafted(model, witness: Path) -> None:
+    """The bundle's own training state, with a pickle that acts in its place."""
+    state = model.bundle / "training_state.pt"
+    with zipfile.ZipFile(state) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    inside = next(name for name in files if name.endswith("data.pkl"))
+    files[inside] = pickle.dumps({"parameters": Acts(witness)}, protocol=2)
+    with zipfile.ZipFile(state, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+
+def test_a_bundle_whose_pickle_would_run_code_is_refused_and_nothing_runs(model, tmp_path):
+    witness = tmp_path / "it ran"
+    crafted(model, witness)
+    found = failures(model)
+    assert list(found) == ["model"]
+    assert "would call" in found["model"]
+    with pytest.raises(IntradayRLError, match="would call"):
+        model.tune()
+    assert not witness.exists()
+    assert not (model.outputs / "runs").exists()
+
+
+def test_the_stock_zip_is_never_opened(model):
+    (model.bundle / "sb3.zip").write_bytes(b"not even a zip")
+    assert failures(model) == {}
+
+
+def test_a_dry_run_writes_nothing_and_names_every_check(model, capsys):
+    given = [
+        "dry_run=true", "task=fine_tune", "data.start=2021-01-04", "data.end=2021-12-31",
+        "tracking=none", f"task.model={model.bundle}", f"paths.outputs={model.outputs}",
+    ]  # fmt: skip
+    assert dry_run([("", given, compose_plan(given))]) == 0
+    text = capsys.readouterr().out
+    for words in ("lineage:", "tuning:", "held out:", "coverage:", "planned:", "held-out days:"):
+        assert words in text
+    for name in ("model", "features", "scaler", "bar length", "cost book", "fill rule", "symbol"):
+        assert f"passed  {name}:" in text
+    assert not model.outputs.exists()
+    failing = [*given, "agent.gamma=0.5", "format=json"]
+    assert dry_run([("", failing, compose_plan(failing))]) == 2
+    content = json.loads(capsys.readouterr().out)
+    failed = [check["name"] for check in content["checks"] if not check["passed"]]
+    assert failed == ["settings"]
+    assert content["planned"]["learning_rate_schedule"] == "constant"
+    assert not model.outputs.exists()
+    assert context_of(compose_plan(given), given).defaults is not None
