@@ -123,6 +123,7 @@ MOMENTS: dict[str, Effect] = {
 }
 NOTHING: dict[str, Effect] = {}
 
+FINE_TUNE = "tests/research/fine_tune"
 SECTIONS: dict[str, Section] = {
     "": Section(
         DRAWS,
@@ -355,6 +356,40 @@ SECTIONS: dict[str, Section] = {
         {
             "task.sweep": OfTask("tests/research/sweep/test_verdict_task.py"),
             "task.runs": OfTask("tests/research/sweep/test_verdict_task.py"),
+        },
+    ),
+    "task=fine_tune": Section(
+        (),
+        {
+            "task.model": OfTask(f"{FINE_TUNE}/test_checks.py"),
+            "task.days": OfTask(f"{FINE_TUNE}/test_checks.py"),
+            "task.sessions": OfTask(f"{FINE_TUNE}/test_checks.py"),
+            "task.holdout_sessions": OfTask(f"{FINE_TUNE}/test_planted.py"),
+            "task.timesteps": OfTask(f"{FINE_TUNE}/test_planted.py"),
+            "task.learning_rate": OfTask(f"{FINE_TUNE}/test_fine_tune.py"),
+            "task.reset_optimiser": OfTask(f"{FINE_TUNE}/test_fine_tune.py"),
+            "task.reset_entropy": OfTask(f"{FINE_TUNE}/test_fine_tune.py"),
+            "task.margin_bps_per_day": OfTask(f"{FINE_TUNE}/test_fine_tune.py"),
+            "task.promote": OfTask(f"{FINE_TUNE}/test_fine_tune.py"),
+            "task.seed": OfTask(f"{FINE_TUNE}/test_fine_tune.py"),
+        },
+    ),
+    "task=fine_tune_study": Section(
+        (),
+        {
+            "task.model": OfTask(f"{FINE_TUNE}/test_checks.py"),
+            "task.start": OfTask(f"{FINE_TUNE}/test_fine_tune.py"),
+            "task.end": OfTask(f"{FINE_TUNE}/test_fine_tune.py"),
+            "task.cadence": OfTask(f"{FINE_TUNE}/test_spans.py"),
+            "task.days": OfTask(f"{FINE_TUNE}/test_checks.py"),
+            "task.sessions": OfTask(f"{FINE_TUNE}/test_checks.py"),
+            "task.holdout_sessions": OfTask(f"{FINE_TUNE}/test_planted.py"),
+            "task.timesteps": OfTask(f"{FINE_TUNE}/test_planted.py"),
+            "task.learning_rate": OfTask(f"{FINE_TUNE}/test_fine_tune.py"),
+            "task.reset_optimiser": OfTask(f"{FINE_TUNE}/test_fine_tune.py"),
+            "task.reset_entropy": OfTask(f"{FINE_TUNE}/test_fine_tune.py"),
+            "task.margin_bps_per_day": OfTask(f"{FINE_TUNE}/test_fine_tune.py"),
+            "task.seed": OfTask(f"{FINE_TUNE}/test_fine_tune.py"),
         },
     ),
     "task=promote": Section(

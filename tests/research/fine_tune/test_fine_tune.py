@@ -271,3 +271,11 @@ def test_no_later_bar_reaches_a_round_of_a_study(model, monkeypatch):
         known = [frame[frame["session"] <= early[-1]] for frame in (ours, theirs)]
         pd.testing.assert_frame_equal(*known)
         assert len(ours) > len(known[0])
+
+
+@pytest.mark.slow("fine_tune")
+def test_another_seed_explores_and_learns_otherwise(model):
+    (_, one), (_, other) = (model.tune(f"task.seed={seed}") for seed in (0, 1))
+    actors = [next(run.path.glob("folds/*/seed=*/bundle/actor.npz")) for run in (one, other)]
+    assert one.key != other.key
+    assert actors[0].read_bytes() != actors[1].read_bytes()

@@ -10,8 +10,9 @@ import pytest
 from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.market.calendar import sessions
 from intraday_rl.research.fine_tune.drift import kolmogorov_smirnov, population_stability
+from intraday_rl.research.fine_tune.periods import periods_of
 from intraday_rl.research.fine_tune.spans import spans_of
-from intraday_rl.tasks import FineTune
+from intraday_rl.tasks import Cadence, FineTune
 
 DAYS = [day.date() for day in sessions(dt.date(2021, 1, 4), dt.date(2021, 12, 31)).index]
 
@@ -73,3 +74,12 @@ def test_drift_of_a_column_that_stands_still_is_a_number():
     assert population_stability(still, still + 1.0) == 0.0 or np.isfinite(
         population_stability(still, still + 1.0)
     )
+
+
+def test_a_study_tunes_by_iso_week_or_by_month_as_task_cadence_says():
+    # task.cadence
+    weeks, months = (periods_of(DAYS, Cadence[one]) for one in ("weekly", "monthly"))
+    for periods in (weeks, months):
+        assert [day for period in periods for day in period] == DAYS
+    assert all(len({day.isocalendar().week for day in week}) == 1 for week in weeks)
+    assert [month[0].month for month in months] == list(range(1, 13))
