@@ -71,6 +71,7 @@ def test_every_module_says_what_it_is():
         assert not tree.body or ast.get_docstring(tree), path
 
 
+@pytest.mark.slow("main")
 def test_editing_a_callee_in_another_file_of_the_kernel_changes_the_result(tmp_path):
     copy = tmp_path / "intraday_rl"
     for name in ("__init__.py", "trading/__init__.py"):

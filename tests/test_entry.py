@@ -374,6 +374,7 @@ def test_a_dry_sweep_leaves_nothing_behind_and_shows_every_job(leave):
 # --- running again ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow("main")
 def test_a_run_is_repeated_by_its_command_and_by_its_folder_alone(leave, tmp_path):
     first = tmp_path / "here" / "outputs"
     assert leave("agent=random", "seeds=[0,1]", *QUICK).status == 0

@@ -148,6 +148,7 @@ def test_real_looks_of_learned_agents_count_once_and_outlive_the_outputs(run, re
     assert looks_of(folder) == (2, 1)
 
 
+@pytest.mark.slow("truth")
 def test_synthetic_bars_are_never_counted(run, tmp_path):
     _, folder = run(*LEARNED, "data.start=2018-01-02", "data.end=2018-06-15")
     assert read_json(folder.verdict)["test_window_looks"] == {}

@@ -90,6 +90,7 @@ def test_the_second_run_repeats_nothing(job, monkeypatch):
     assert {p: p.stat().st_mtime_ns for p in folder.path.rglob("result.json")} == before
 
 
+@pytest.mark.slow("main")
 def test_force_does_it_all_again_with_the_same_result(job):
     _, folder = job("agent=random")
     first = {p: p.read_bytes() for p in folder.path.rglob("*.parquet")}

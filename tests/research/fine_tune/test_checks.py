@@ -16,6 +16,8 @@ from intraday_rl.errors import IntradayRLError
 from intraday_rl.research.fine_tune.checking import Checks
 from intraday_rl.research.fine_tune.checks import prepare
 
+pytestmark = pytest.mark.slow("fine_tune")  # they share a model that is trained first
+
 
 def failures(model, *overrides: str) -> dict[str, str]:
     """Names and details of what fails in a dry run."""

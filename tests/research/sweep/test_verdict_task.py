@@ -55,6 +55,7 @@ def verdicts(tmp_path: Path) -> list[tuple[Path, dict[str, Any]]]:
     return [(path.parent, read_json(path)) for path in paths]
 
 
+@pytest.mark.slow("sweep")
 def test_a_multirun_ends_with_its_verdict_and_the_task_gives_it_again(command, tmp_path, capsys):
     sweep = ("-m", "agent=random", "env.action.no_trade_band=0.05,0.3", *SMALL)
     assert command(*sweep) == 0
