@@ -145,7 +145,7 @@ class WorkFolder:
 
     @property
     def finished(self) -> Path:
-        """Names the seed folder that holds the result, relative to `paths.outputs`."""
+        """Names the seed folder that holds the result, relative to this folder."""
         return self.path / "finished.json"
 
 
