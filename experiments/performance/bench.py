@@ -60,7 +60,7 @@ FULL = Size(
     updates=800,
     overhead_steps=16_000,
     jax_steps=8_000,
-    fits_64=Fits(64, 30_000),
+    fits_64=Fits(64, 60_000),
     fits_256=Fits(256, 20_000),
 )
 QUICK = Size(

@@ -11,7 +11,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 OUTPUTS = ROOT / "outputs" / "performance"
 # What the machine or the shell may have set: every side starts with its own defaults.
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+SHELL_SETTINGS = (
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS",
+    "PYTHONDONTWRITEBYTECODE",
+)  # fmt: skip
 # What a look at a test window records goes beside the runs, not into the user's own lockbox.
 BESIDE = ("tracking=none", "force=true", f"paths.state={OUTPUTS / 'state'}")
 
@@ -44,7 +47,7 @@ def run(*command: str) -> Ran:
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, *command],
         cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if name not in THREADS},
+        env={name: value for name, value in os.environ.items() if name not in SHELL_SETTINGS},
         capture_output=True,
         text=True,
         check=False,

@@ -57,7 +57,10 @@ class Accounts:
         rewards: NDArray[np.float64],
         terminated: NDArray[np.bool_],
     ) -> int:
-        """One decision of every account into the given arrays; returns how many sessions ended."""
+        """One decision of every account into the given arrays; returns how many sessions ended.
+
+        An action that is not finite raises ValueError before any account moves.
+        """
         tape = self.problem.tape
         ended: int = step_accounts(
             self.problem.book,
@@ -71,4 +74,7 @@ class Accounts:
             rewards,
             terminated,
         )
+        if ended < 0:
+            broken = -1 - ended
+            raise ValueError(f"action[{broken}]={actions[broken]}: must be a finite number")
         return ended

@@ -73,9 +73,7 @@ class TradingEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         self, action: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Carry out one decision."""
-        self._action[0] = value = float(np.asarray(action).reshape(-1)[0])
-        if not np.isfinite(value):
-            raise ValueError(f"action={value}: must be a finite number")
+        self._action[0] = np.asarray(action).reshape(-1)[0]
         self.accounts.step(self._action, self._observation, self._reward, self._terminated)
         terminated = bool(self._terminated[0])
         decision, leave = self.accounts.entries[0]

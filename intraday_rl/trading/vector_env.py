@@ -39,7 +39,6 @@ class TradingVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArr
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.accounts = Accounts(problem, num_envs)
         self._started = False
-        self._no_truncation = np.zeros(num_envs, np.bool_)
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
@@ -70,15 +69,12 @@ class TradingVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArr
     ]:
         """Carry out one decision of every account."""
         chosen = np.asarray(actions, np.float64).reshape(self.num_envs)
-        if not np.isfinite(chosen).all():
-            broken = int(np.flatnonzero(~np.isfinite(chosen))[0])
-            raise ValueError(f"action[{broken}]={chosen[broken]}: must be a finite number")
         observations = np.empty((self.num_envs, len(self.observation_names)), np.float32)
         rewards = np.empty(self.num_envs, np.float64)
         terminated = np.empty(self.num_envs, np.bool_)
         ended = self.accounts.step(chosen, observations, rewards, terminated)
         infos = self._begin_next(observations, terminated) if ended else {}
-        return observations, rewards, terminated, self._no_truncation.copy(), infos
+        return observations, rewards, terminated, np.zeros(self.num_envs, np.bool_), infos
 
     def ledger_entries(self) -> NDArray[np.void]:
         """(num_envs, 2) `ENTRY` of the last step: decision, and exit where `row` is not −1."""

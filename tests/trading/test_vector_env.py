@@ -99,6 +99,17 @@ def test_an_account_whose_walk_is_over_stands_still(make_bars, make_problem):
         vector.reset()
 
 
+def test_one_action_that_is_not_finite_stops_the_step_before_any_account_moves(
+    make_bars, make_problem
+):
+    vector = TradingVectorEnv(make_problem(make_bars("2021-03-01", "2021-03-01")), 3)
+    vector.reset(seed=0)
+    before = vector.accounts.records.copy()
+    with pytest.raises(ValueError, match=r"action\[1\]=nan"):
+        vector.step(np.array([[1.0], [np.nan], [1.0]], np.float32))
+    assert (vector.accounts.records == before).all()
+
+
 def test_accounts_draw_their_own_sessions(make_bars, make_problem):
     problem = make_problem(make_bars("2021-01-04", "2021-12-31"), sequential=False)
     vector = TradingVectorEnv(problem, 64)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from intraday_rl.trading.kernel.account import advance, new_account
 from intraday_rl.trading.kernel.compile import compiled
 from intraday_rl.trading.kernel.draw import next_session
@@ -54,8 +56,12 @@ def step_accounts(
     """One decision of every account; returns how many sessions ended.
 
     The observation of an account whose session ended is its state after the exit. Finished
-    accounts stand still: no entry, no reward.
+    accounts stand still: no entry, no reward. An action that is not finite is found before any
+    decision, and −1 − its account returned.
     """
+    for i in range(actions.shape[0]):
+        if not np.isfinite(actions[i]):
+            return -1 - i
     book = books[0]
     ended = 0
     for i in range(accounts.shape[0]):
