@@ -45,6 +45,7 @@ PRESENTATION = (
     "parallel",
     "data.path",
     "data.benchmark_path",
+    "data.store",
 )
 # Replaced by the fold's own sessions and seed, so that one more seed or window keeps the others.
 BY_FOLD = ("windows", "seeds")
@@ -53,6 +54,8 @@ BY_FOLD = ("windows", "seeds")
 BY_CONTENT = (
     "data.start",
     "data.end",
+    "data.vendor",
+    "data.stored_minutes",
     "data.format",
     "data.bar_label",
     "data.timezone",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from intraday_rl.errors import ConfigError
 from intraday_rl.market.coverage import Coverage, coverage
-from intraday_rl.market.sources import MarketData, load
+from intraday_rl.market.sources import MarketData, StoreData, load
 from intraday_rl.market.windows import (
     Window,
     describe,
@@ -16,6 +17,7 @@ from intraday_rl.market.windows import (
     resolve_with_notes,
 )
 from intraday_rl.plan import Plan
+from intraday_rl.records import state_folder
 from intraday_rl.tasks import FinalFit, parse_day
 
 # Above this share of bars that open at the previous close, the bars were built from closes.
@@ -61,7 +63,10 @@ class Resolved:
 
 def load_market(plan: Plan) -> MarketData:
     """Bars of symbol and benchmark; refuses bars whose splits a per-share cost would need."""
-    market = load(plan.data, plan.symbol, plan.benchmark)
+    data = plan.data
+    if isinstance(data, StoreData):
+        data = replace(data, store=str(store_folder(plan)))
+    market = load(data, plan.symbol, plan.benchmark)
     if plan.env.per_traded_share and not market.symbol.split_factor_known:
         raise ConfigError(
             "data.splits",
@@ -70,6 +75,12 @@ def load_market(plan: Plan) -> MarketData:
             "tick; give data.splits ({} for none) or use costs in bps",
         )
     return market
+
+
+def store_folder(plan: Plan) -> Path:
+    """The store of bars: `data.store`, else `bars` below `paths.state`."""
+    own = plan.data.store if isinstance(plan.data, StoreData) else None
+    return Path(own).expanduser() if own else state_folder(plan.paths.state) / "bars"
 
 
 def resolve(plan: Plan) -> Resolved:

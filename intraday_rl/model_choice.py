@@ -28,7 +28,7 @@ from typing import Any
 
 from intraday_rl.agents.card import Card
 from intraday_rl.errors import ModelError, one_line_of
-from intraday_rl.market.sources import FileData
+from intraday_rl.market.sources import source_of
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, SeedFolder, read_json
 from intraday_rl.tracking.parts import NoTracking
@@ -100,7 +100,7 @@ def read_card(bundle: Path) -> Card:
 
 def data_source(plan: Plan) -> str:
     """The source of the plan's bars, as a run's facts name it."""
-    return plan.data.format.value if isinstance(plan.data, FileData) else "synthetic"
+    return source_of(plan.data)
 
 
 def _registered(plan: Plan, registry: Registry, spec: str) -> ChosenModel | None:

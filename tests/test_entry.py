@@ -23,7 +23,7 @@ from intraday_rl.config import compose_plan
 from intraday_rl.entry import main, sweep, sweep_jobs
 from intraday_rl.errors import DataError
 from intraday_rl.records import read_json
-from intraday_rl.research.outcome import Outcome
+from intraday_rl.outcome import Outcome
 
 ROOT = Path(__file__).parent.parent
 QUICK = ("debug=tiny", "tracking=none")

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from intraday_rl.agents.baselines import Flat, Hold, Random
 from intraday_rl.agents.sac import Sac, SacJax
-from intraday_rl.market.sources import FileData
+from intraday_rl.market.sources import FileData, StoreData
 from intraday_rl.market.synthetic import SyntheticData
 from intraday_rl.market.windows import AutoWindows, CanonicalWindows, ExplicitWindows
 from intraday_rl.plan import Plan
@@ -17,9 +17,12 @@ from intraday_rl.tasks import (
     Audit,
     Clean,
     CostSurface,
+    Download,
     FinalFit,
     FineTune,
     FineTuneStudy,
+    ImportBars,
+    Inspect,
     Promote,
     Status,
     Verdict,
@@ -47,8 +50,11 @@ PARTS: dict[str, dict[str, type]] = {
         "verdict": Verdict,
         "status": Status,
         "clean": Clean,
+        "download": Download,
+        "import": ImportBars,
+        "inspect": Inspect,
     },
-    "data": {"synthetic": SyntheticData, "file": FileData},
+    "data": {"synthetic": SyntheticData, "file": FileData, "store": StoreData},
     "env/action": {"target": TargetAction, "long_flat": LongFlatAction},
     "reward": {
         "dsr": DifferentialSharpe,

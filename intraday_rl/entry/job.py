@@ -18,14 +18,17 @@ from intraday_rl.errors import ConfigError, IntradayRLError
 from intraday_rl.interruption import listening
 from intraday_rl.plan import Plan
 from intraday_rl.preview import print_preview
-from intraday_rl.research.outcome import Context, Outcome, StopEarly
+from intraday_rl.outcome import Context, Outcome, StopEarly
 from intraday_rl.tasks import (
     Audit,
     Clean,
     CostSurface,
+    Download,
     FinalFit,
     FineTune,
     FineTuneStudy,
+    ImportBars,
+    Inspect,
     Promote,
     Status,
     Verdict,
@@ -44,12 +47,16 @@ TASKS: dict[type, str] = {
     Verdict: "intraday_rl.research.sweep.task:run",
     Status: "intraday_rl.research.housekeeping.status:run",
     Clean: "intraday_rl.research.housekeeping.clean:run",
+    Download: "intraday_rl.collecting.download:run",
+    ImportBars: "intraday_rl.collecting.import_bars:run",
+    Inspect: "intraday_rl.collecting.inspection.task:run",
 }
 
 # Tasks whose dry run is not about windows.
 DRY_RUNS: dict[type, str] = {
     FineTune: "intraday_rl.research.fine_tune.dry_run:show",
     FineTuneStudy: "intraday_rl.research.fine_tune.dry_run:show_study",
+    Download: "intraday_rl.collecting.download:show",
 }
 
 

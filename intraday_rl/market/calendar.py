@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 EXCHANGE = "XNYS"
 NEW_YORK = "America/New_York"
 MINUTE_NS = 60 * 10**9
+FULL_SESSION_MINUTES = 390
 
 # One table serves all requests inside it, so that the calendar is built once a process. The span
 # is fixed rather than "today plus a year": the same question has the same answer on every day.

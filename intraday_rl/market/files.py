@@ -12,12 +12,12 @@ import pandas as pd
 
 from intraday_rl.errors import ConfigError, DataError, check_range
 from intraday_rl.market.bars import PRICES
+from intraday_rl.market.calendar import FULL_SESSION_MINUTES
 from intraday_rl.market.reading import read_csv, read_parquet
 from intraday_rl.market.splits import check_splits
 
 _REQUIRED = ("timestamp", *PRICES)
 _OPTIONAL = ("volume", "split_factor")
-_SESSION_MINUTES = 390
 
 
 class FileFormat(Enum):
@@ -96,9 +96,9 @@ class FileData:
                 "bar_label", "null", "say which end of a bar the file stamps: start or end"
             )
         if self.timezone is not None:
-            _check_timezone(self.timezone)
-        check_range("bar_minutes", self.bar_minutes, 1, _SESSION_MINUTES)
-        check_range("max_missing_bars", self.max_missing_bars, 0, _SESSION_MINUTES)
+            check_timezone(self.timezone)
+        check_range("bar_minutes", self.bar_minutes, 1, FULL_SESSION_MINUTES)
+        check_range("max_missing_bars", self.max_missing_bars, 0, FULL_SESSION_MINUTES)
         for ours in self.columns:
             if ours not in (*_REQUIRED, *_OPTIONAL):
                 raise ConfigError(
@@ -169,10 +169,11 @@ def _hint(ours: str, table: pd.DataFrame) -> str:
     return f"set data.columns.{ours} to one of the file's columns: {', '.join(close or names)}"
 
 
-def _check_timezone(name: str) -> None:
+def check_timezone(name: str, key: str = "timezone") -> None:
+    """Raise `ConfigError` unless `name` is a zone of the IANA data base."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown, malformed, a folder of zones
         raise ConfigError(
-            "timezone", name, "is no time zone; write for example America/New_York or UTC"
+            key, name, "is no time zone; write for example America/New_York or UTC"
         ) from None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,9 +20,9 @@ from intraday_rl.market.files import (
     FileFormat,
     OnBadSession,
     Prices,
-    read_columns,
 )
 from intraday_rl.market.plausibility import Floats
+from intraday_rl.market.raw_bars import RawBars, from_files
 from intraday_rl.market.splits import (
     check_factor_column,
     known_splits,
@@ -30,6 +30,8 @@ from intraday_rl.market.splits import (
     overnight_jumps,
     split_factors,
 )
+from intraday_rl.market.store import from_store
+from intraday_rl.market.store_data import StoreData
 from intraday_rl.market.synthetic import SyntheticData, generate
 from intraday_rl.market.validation import validate
 
@@ -41,8 +43,11 @@ __all__ = [
     "MarketData",
     "OnBadSession",
     "Prices",
+    "StoreData",
     "SyntheticData",
     "load",
+    "recorded",
+    "source_of",
 ]
 
 # Leveraged and inverse funds, and the plain fund on the same index.
@@ -70,7 +75,7 @@ class MarketData:
     | `benchmark` | the other series; the symbol's own where there is none |
     | `benchmark_is_own` | the benchmark is the symbol's own series |
     | `synthetic`, `reconstructed` | not real prices; real prices but not real trades |
-    | `source` | synthetic, csv or parquet |
+    | `source` | synthetic, csv, parquet or store |
     | `notes` | what was dropped, assumed, replaced or is missing, in plain words |
     """
 
@@ -83,7 +88,9 @@ class MarketData:
     notes: tuple[str, ...]
 
 
-def load(data: SyntheticData | FileData, symbol: str, benchmark: str | None) -> MarketData:
+def load(
+    data: SyntheticData | FileData | StoreData, symbol: str, benchmark: str | None
+) -> MarketData:
     """Read, check, aggregate and clip the bars of `symbol` and its benchmark.
 
     `benchmark` null looks the name up in `KNOWN_BENCHMARKS`. Symbol and benchmark are clipped to
@@ -99,45 +106,68 @@ def load(data: SyntheticData | FileData, symbol: str, benchmark: str | None) -> 
         if name is None:
             notes += (f"no benchmark is known for {symbol}: a synthetic one without a name",)
     else:
-        source, reconstructed = data.format.value, data.is_reconstructed()
-        is_own = data.benchmark_path is None
-        own = other = _from_file(data.path, data, symbol, data.splits)
-        if data.benchmark_path is None:
-            notes += (_own_series_note(symbol, name),)
+        source = source_of(data)
+        raw, raw_other = recorded(data, symbol, name)
+        is_own = raw_other is None
+        reconstructed = raw.reconstructed or (raw_other is not None and raw_other.reconstructed)
+        own = other = _checked(raw, data.bar_minutes)
+        if raw_other is None:
+            notes += (_own_series_note(data, symbol, name),)
         else:
-            name = name or Path(data.benchmark_path).stem
-            other = _from_file(data.benchmark_path, data, name, None)
-            own, other = _common_span(own, other, data)
+            other = _checked(raw_other, data.bar_minutes)
+            own, other = _common_span(own, other, raw.place, raw_other.place)
+        notes += tuple(
+            f"{one.symbol}: stored bars of {one.vendor}" for one in (raw, raw_other) if one and one.vendor
+        )
         if reconstructed:
             notes += ("reconstructed bars: prices are computed from other series, not traded",)
-        own = _with_findings(own, data.splits)
+        own = _with_findings(own, raw.splits)
         drop = data.on_bad_session is OnBadSession.drop
-        own = without_bad_sessions(own, data.max_missing_bars, data.path, drop=drop)
-        other = own if is_own else _with_findings(other, None)
+        own = without_bad_sessions(own, data.max_missing_bars, raw.place, drop=drop)
+        other = own if raw_other is None else _with_findings(other, raw_other.splits)
     notes += tuple(f"{own.symbol}: {note}" for note in own.notes)
     if not is_own:
         notes += tuple(f"benchmark {other.symbol}: {note}" for note in other.notes)
     return MarketData(own, other, is_own, source == "synthetic", reconstructed, source, notes)
 
 
-def _own_series_note(symbol: str, benchmark: str | None) -> str:
-    wanted = f"no data.benchmark_path for {benchmark}" if benchmark else "no benchmark known"
+def source_of(data: SyntheticData | FileData | StoreData) -> str:
+    """Where the bars come from, in one word."""
+    if isinstance(data, SyntheticData):
+        return "synthetic"
+    return data.format.value if isinstance(data, FileData) else "store"
+
+
+def recorded(
+    data: FileData | StoreData, symbol: str, benchmark: str | None
+) -> tuple[RawBars, RawBars | None]:
+    """The rows of the symbol and of its benchmark as they are, before anything is checked."""
+    if isinstance(data, StoreData):
+        return from_store(data, symbol, benchmark)
+    return from_files(data, symbol, benchmark)
+
+
+def _own_series_note(data: FileData | StoreData, symbol: str, benchmark: str | None) -> str:
+    wanted = "no benchmark known"
+    if benchmark:
+        lacking = "stored bars" if isinstance(data, StoreData) else "data.benchmark_path"
+        wanted = f"no {lacking} for {benchmark}"
     return f"{wanted}: {symbol}'s own series stands in for its benchmark"
 
 
-def _with_findings(bars: Bars, declared_splits: dict[str, float] | None) -> Bars:
+def _with_findings(bars: Bars, declared_splits: Mapping[str, float] | None) -> Bars:
     """The same bars with notes on their holes and on jumps that look like splits."""
     splits = known_splits(bars.symbol, declared_splits) or {}
     return replace(bars, notes=bars.notes + holes(bars) + overnight_jumps(bars, splits))
 
 
-def _common_span(own: Bars, other: Bars, data: FileData) -> tuple[Bars, Bars]:
+def _common_span(own: Bars, other: Bars, place: str, other_place: str) -> tuple[Bars, Bars]:
     ours, theirs = own.session_index(), other.session_index()
     first = max(ours[0], theirs[0]).date()
     last = min(ours[-1], theirs[-1]).date()
     if first > last:
         raise DataError(
-            f"{data.path} ({ours[0].date()} to {ours[-1].date()}) and {data.benchmark_path} "
+            f"{place} ({ours[0].date()} to {ours[-1].date()}) and {other_place} "
             f"({theirs[0].date()} to {theirs[-1].date()}) have no session in common; give a "
             "benchmark of the same days or none"
         )
@@ -155,17 +185,16 @@ def _clip(bars: Bars, first: date, last: date) -> Bars:
     return replace(clipped, notes=(*clipped.notes, note))
 
 
-def _from_file(
-    path: str, data: FileData, symbol: str, declared_splits: dict[str, float] | None
-) -> Bars:
-    raw = read_columns(path, data)
-    at_end = data.bar_label is BarLabel.end
-    clean = validate(raw, path, stamped_at_end=at_end, timezone=data.timezone)
+def _checked(raw: RawBars, bar_minutes: int) -> Bars:
+    """Bars of the traded length out of what was recorded."""
+    clean = validate(
+        raw.frame, raw.place, stamped_at_end=raw.stamped_at_end, timezone=raw.timezone
+    )
     if "split_factor" in clean.values:
-        check_factor_column(clean.session_ns, clean.values["split_factor"], path)
-    traded = aggregate(clean, data.bar_minutes)
-    factor, known, split_notes = _factor(traded, data, symbol, declared_splits)
-    divisor = factor if data.prices is Prices.traded else np.ones_like(factor)
+        check_factor_column(clean.session_ns, clean.values["split_factor"], raw.place)
+    traded = aggregate(clean, bar_minutes)
+    factor, known, split_notes = _factor(traded, raw)
+    divisor = factor if raw.prices is Prices.traded else np.ones_like(factor)
     frame = pd.DataFrame(
         {
             "session": traded.session_ns.astype("datetime64[ns]"),
@@ -178,28 +207,26 @@ def _from_file(
         }
     )
     notes = clean.notes + traded.notes + split_notes
-    return Bars(symbol, data.bar_minutes, frame, notes, split_factor_known=known)
+    return Bars(raw.symbol, bar_minutes, frame, notes, split_factor_known=known)
 
 
-def _factor(
-    traded: TradedBars, data: FileData, symbol: str, declared: dict[str, float] | None
-) -> tuple[Floats, bool, tuple[str, ...]]:
+def _factor(traded: TradedBars, raw: RawBars) -> tuple[Floats, bool, tuple[str, ...]]:
     """The factor of each bar, whether anything is known about it, and what was assumed."""
     if "split_factor" in traded.values:
-        ignored = declared is not None
+        ignored = raw.splits is not None
         note = "data.splits ignored: the file has its own split_factor column"
         return traded.values["split_factor"], True, (note,) if ignored else ()
-    splits = known_splits(symbol, declared)
+    splits = known_splits(raw.symbol, raw.splits)
     if splits is None:
         note = "splits unknown (no split_factor column, shipped table or data.splits): factor 1"
         return np.ones(len(traded.session_ns)), False, (note,)
     last = pd.Timestamp(traded.session_ns[-1]).date()
-    through = date.fromisoformat(data.adjusted_through) if data.adjusted_through else last
-    is_traded = data.prices is Prices.traded
+    through = date.fromisoformat(raw.adjusted_through) if raw.adjusted_through else last
+    is_traded = raw.prices is Prices.traded
     factor = split_factors(traded.session_ns, splits, through, prices_are_traded=is_traded)
     notes: tuple[str, ...] = ()
     if splits:
-        origin = "" if data.adjusted_through else ", the file's last session"
+        origin = "" if raw.adjusted_through else ", the file's last session"
         notes += (f"split factors are relative to {through}{origin}",)
     if not is_traded and (late := late_splits(splits, through, last)):
         notes += (f"splits after data.adjusted_through not in the factor: {', '.join(late)}",)

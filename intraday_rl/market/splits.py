@@ -105,6 +105,30 @@ def late_splits(
     ]
 
 
+def split_disagreement(
+    vendors: Mapping[str, float], shipped: Mapping[str, float], first: date, last: date
+) -> list[str]:
+    """What the two tables say differently about the days after `first` up to `last`."""
+    days = {
+        day for day in (*vendors, *shipped) if first < date.fromisoformat(day) <= last
+    }
+    return [
+        f"{day}: vendor {_ratio(vendors.get(day))}, shipped {_ratio(shipped.get(day))}"
+        for day in sorted(days)
+        if not math.isclose(vendors.get(day, 1.0), shipped.get(day, 1.0))
+    ]
+
+
+def _ratio(ratio: float | None) -> str:
+    return "none" if ratio is None else f"{ratio:g}:1"
+
+
+def nearest_ratio(move: float) -> float | None:
+    """The common split ratio that an overnight move (log price) is close to, if it is to any."""
+    ratio = min(_COMMON_RATIOS, key=lambda one: abs(abs(move) - math.log(one)))
+    return ratio if abs(abs(move) - math.log(ratio)) < _JUMP_TOLERANCE_LOG else None
+
+
 def overnight_jumps(bars: Bars, splits: Mapping[str, float]) -> tuple[str, ...]:
     """A note on each night whose adjusted open ÷ previous close is close to a split ratio."""
     starts = bars.session_starts()[1:]

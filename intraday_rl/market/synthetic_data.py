@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from intraday_rl.errors import ConfigError, check_range
+from intraday_rl.market.calendar import FULL_SESSION_MINUTES
 from intraday_rl.market.offsets import parse_date
 
-FULL_SESSION_MINUTES = 390
 LARGEST_SEED = 2**64 - 1
 MOST_BARS = 5_000_000
 

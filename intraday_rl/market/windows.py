@@ -52,6 +52,7 @@ __all__ = [
     "final_fit_window",
     "resolve",
     "resolve_with_notes",
+    "served",
 ]
 
 logger = logging.getLogger(__name__)
@@ -168,6 +169,22 @@ def resolve_with_notes(
     if not folds:
         raise DataError("\n".join(["windows: zero folds are left", *notes, _REMEDY]))
     return folds, tuple(notes)
+
+
+def served(windows: AnyWindows, available: pd.DatetimeIndex) -> dict[str, str]:
+    """Every declared window, and what the data lack of it: empty if they serve it whole."""
+    found = session_dates(available)
+    declared = declare(windows, found)
+    expected = expected_dates(
+        min(fold.train_start for fold in declared), max(fold.test_end for fold in declared)
+    )
+    lacking = {fold.name: fold.missing_ends(found, expected) for fold in declared}
+    return {
+        fold.name: f"{fold.coverage(found, expected)}; without the {' and the '.join(missing)}"
+        if (missing := lacking[fold.name])
+        else ""
+        for fold in declared
+    }
 
 
 def _refusal(

@@ -14,7 +14,7 @@ from intraday_rl.records import SeedFolder, read_json
 from intraday_rl.research.console import Progress
 from intraday_rl.research.fold_job import FoldJob
 from intraday_rl.research.fold_work import finished_before, unfinished
-from intraday_rl.research.outcome import StopEarly
+from intraday_rl.outcome import StopEarly
 from intraday_rl.research.workers import run_jobs
 
 logger = logging.getLogger(__name__)

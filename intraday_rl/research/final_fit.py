@@ -13,7 +13,7 @@ from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, write_json
 from intraday_rl.research.all_folds import StoppedEarly, results_of
 from intraday_rl.research.fold_summary import validation_score
-from intraday_rl.research.outcome import Context, Outcome
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.research.recording import Recording, one_at_a_time
 from intraday_rl.research.walk_forward import (
     inside,

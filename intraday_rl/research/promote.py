@@ -13,7 +13,7 @@ from intraday_rl.errors import ConfigError, ModelError
 from intraday_rl.model_choice import ChosenModel, choose_model
 from intraday_rl.plan import Plan
 from intraday_rl.research.console import WIDTH_OF_A_FILE
-from intraday_rl.research.outcome import Context, Outcome
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.tracking.parts import NoTracking
 from intraday_rl.tracking.tracker import open_tracker
 

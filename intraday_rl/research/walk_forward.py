@@ -22,7 +22,7 @@ from intraday_rl.research.console import print_result
 from intraday_rl.research.fold_job import FoldJob
 from intraday_rl.research.fold_summary import FoldSummary, summarise_fold
 from intraday_rl.research.looks import lockbox_of, looks_at, planned_look, world_and_trial
-from intraday_rl.research.outcome import Context, Outcome
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.research.plots import write_fold_plots
 from intraday_rl.research.recording import Recording, one_at_a_time
 from intraday_rl.research.report import write_report

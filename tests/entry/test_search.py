@@ -27,7 +27,7 @@ from intraday_rl.entry.search.study import JOURNAL, Search, open_study
 from intraday_rl.entry.search.trials import run_trials
 from intraday_rl.errors import ConfigError, FoldFailed
 from intraday_rl.records import read_json, write_text
-from intraday_rl.research.outcome import Outcome
+from intraday_rl.outcome import Outcome
 
 AXES = ["agent.gamma=interval(0.9,0.999)", "reward=dsr,net_return"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from intraday_rl.config import compose_plan, reload, saved
 from intraday_rl.research import cost_surface
-from intraday_rl.research.outcome import Context
+from intraday_rl.outcome import Context
 
 FREE = ["task.slippage_bps=[0]", "task.commission_scales=[0]", "task.impact_coefficients=[0]"]
 

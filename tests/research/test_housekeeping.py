@@ -15,7 +15,7 @@ from intraday_rl.records import RunFolder, WorkFolder, read_json, write_json
 from intraday_rl.research.housekeeping import clean, status
 from intraday_rl.research.housekeeping.survey import State, survey
 from intraday_rl.research.lease import leased
-from intraday_rl.research.outcome import Context
+from intraday_rl.outcome import Context
 
 
 def carry_out(task, outputs, *overrides):

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from intraday_rl.entry.search.study import open_study
 from intraday_rl.loading import resolve
 from intraday_rl.plan import Plan
-from intraday_rl.research.outcome import StopEarly
+from intraday_rl.outcome import StopEarly
 
 PRUNED_AT = "pruned_at_decision"
 

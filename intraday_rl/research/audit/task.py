@@ -40,7 +40,7 @@ from intraday_rl.research.audit.probes import probe
 from intraday_rl.research.audit.prove import Proof
 from intraday_rl.research.audit.sample import Time, sample_times
 from intraday_rl.research.audit.shown import print_audit
-from intraday_rl.research.outcome import Context, Outcome
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.research.run_folders import find_run
 from intraday_rl.tasks import Audit
 from intraday_rl.tracking.tracker import open_tracker

@@ -21,7 +21,7 @@ from intraday_rl.research.fine_tune.parent import Parent, open_parent
 from intraday_rl.research.fine_tune.spans import Spans, spans_of
 from intraday_rl.research.fine_tune.stage import Stage
 from intraday_rl.research.fine_tune.tuning import check_batch
-from intraday_rl.research.outcome import Context
+from intraday_rl.outcome import Context
 from intraday_rl.tasks import FineTune
 
 

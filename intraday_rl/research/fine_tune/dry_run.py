@@ -21,7 +21,7 @@ from intraday_rl.research.fine_tune.checks import (
 from intraday_rl.research.fine_tune.lineage import lineage_of, spans_described
 from intraday_rl.research.fine_tune.periods import periods_of, sessions_of
 from intraday_rl.research.fine_tune.shown import console_of
-from intraday_rl.research.outcome import Context
+from intraday_rl.outcome import Context
 from intraday_rl.tasks import FineTune, FineTuneStudy
 
 

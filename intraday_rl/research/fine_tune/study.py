@@ -44,7 +44,7 @@ from intraday_rl.research.fine_tune.study_record import print_study, record_stud
 from intraday_rl.research.fine_tune.task import result_of
 from intraday_rl.research.fit import fold_generator
 from intraday_rl.research.lockbox import Lockbox, Look
-from intraday_rl.research.outcome import Context, Outcome
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.research.rollout import Walk, walk
 from intraday_rl.statistics.intervals import paired_interval
 from intraday_rl.tasks import FineTune, FineTuneStudy, Promotion

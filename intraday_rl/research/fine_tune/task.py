@@ -33,7 +33,7 @@ from intraday_rl.research.fine_tune.recording import Recorded
 from intraday_rl.research.fine_tune.result import carry_out
 from intraday_rl.research.fine_tune.shown import print_fine_tune
 from intraday_rl.research.lease import leased
-from intraday_rl.research.outcome import Context, Outcome
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.tasks import FineTune
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from intraday_rl.research.audit.findings import Findings
 from intraday_rl.research.audit.knowledge import STAGES
 from intraday_rl.research.audit.playback import open_market
 from intraday_rl.research.audit.sample import sample_times
-from intraday_rl.research.outcome import Context
+from intraday_rl.outcome import Context
 
 from .conftest import audited
 

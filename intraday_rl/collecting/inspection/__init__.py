@@ -1,0 +1,1 @@
+"""What stored or given bars hold, and where two sources of the same symbol differ."""

@@ -1,0 +1,1 @@
+"""Who sells bars: one small protocol, and each vendor behind its own client library."""
