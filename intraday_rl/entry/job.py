@@ -56,6 +56,7 @@ TASKS: dict[type, str] = {
 DRY_RUNS: dict[type, str] = {
     FineTune: "intraday_rl.research.fine_tune.dry_run:show",
     FineTuneStudy: "intraday_rl.research.fine_tune.dry_run:show_study",
+    Promote: "intraday_rl.research.promote:show",
     Download: "intraday_rl.collecting.download:show",
 }
 

@@ -40,6 +40,7 @@ from intraday_rl.research.fine_tune.periods import periods_of, sessions_of
 from intraday_rl.research.fine_tune.result import shown
 from intraday_rl.research.fine_tune.spans import spans_of
 from intraday_rl.research.fine_tune.stage import Stage
+from intraday_rl.research.fine_tune.study_plot import write_study_plot
 from intraday_rl.research.fine_tune.study_record import print_study, record_study
 from intraday_rl.research.fine_tune.task import result_of
 from intraday_rl.research.fit import fold_generator
@@ -109,6 +110,7 @@ def run(plan: Plan, context: Context) -> Outcome:
     keys = {one.place: one.key for one in rounds if one.place}
     facts = {name: content[name] for name in ("run_key", "symbol", "agent", "reward")}
     write_json(run_folder.data, {**facts, "kind": "fine_tune_study", "fold_keys": keys})
+    write_study_plot(content, run_folder.study.with_suffix(".png"))
     write_json(run_folder.study, content)
     record_study(plan, context, run_folder, content)
     print_study(run_folder, content)

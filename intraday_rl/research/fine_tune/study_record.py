@@ -70,6 +70,7 @@ def record_study(plan: Plan, context: Context, run: RunFolder, content: dict[str
     written = run.study.stat().st_mtime_ns // 1_000_000
     tracker.log_metrics(run_id, metrics, written_ms=written)
     tracker.set_tags(run_id, tags)
-    for path in (run.study, run.plan, run.command, *sorted(run.path.glob("*.parquet"))):
+    picture = run.study.with_suffix(".png")
+    for path in (run.study, picture, run.plan, run.command, *sorted(run.path.glob("*.parquet"))):
         tracker.log_artifact(run_id, path)
     tracker.finish(run_id)

@@ -221,6 +221,8 @@ def studied(model, *overrides):
 def test_a_study_tunes_every_week_and_compares_two_whole_accounts(model):
     folder = studied(model)
     content = read_json(folder / "fine_tune_study.json")
+    jsonschema.validate(content, json.loads((DOCS / "fine_tune_study.schema.json").read_text()))
+    assert (folder / "fine_tune_study.png").stat().st_size > 10_000
     assert [one["first_session"] for one in content["rounds"]] == [
         "2021-11-15", "2021-11-22", "2021-11-29", "2021-12-06",
     ]  # fmt: skip
