@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
-from end_to_end import Fits, compare_end_to_end
+from end_to_end import Fits, compare_with_plain, compare_workers
 from environments import compare_environments
 from growth import HEAD as GROWTH_HEAD
 from growth import measure_growth, minute_bars_line
@@ -40,41 +40,41 @@ class Size:
     rounds: int
     rounds_jax: int
     rounds_compiling: int
-    rounds_64: int  # of four fits, which take minutes
-    rounds_256: int
+    rounds_of_fits: int  # which take minutes
     environment_steps: int
     updates: int
     overhead_steps: int
     jax_steps: int
     fits_64: Fits
     fits_256: Fits
+    fits_by_workers: Fits  # as long as a fit is by default
 
 
 FULL = Size(
     rounds=5,
     rounds_jax=3,
     rounds_compiling=2,
-    rounds_64=2,
-    rounds_256=2,
+    rounds_of_fits=2,
     environment_steps=20_000,
     updates=800,
     overhead_steps=16_000,
     jax_steps=8_000,
     fits_64=Fits(64, 60_000),
     fits_256=Fits(256, 20_000),
+    fits_by_workers=Fits(64, 200_000),
 )
 QUICK = Size(
     rounds=1,
     rounds_jax=1,
     rounds_compiling=1,
-    rounds_64=1,
-    rounds_256=1,
+    rounds_of_fits=1,
     environment_steps=2_000,
     updates=80,
     overhead_steps=3_200,
     jax_steps=2_000,
     fits_64=Fits(64, 2_000, count=2, compiled="always"),
     fits_256=Fits(256, 1_500, count=2, compiled="always"),
+    fits_by_workers=Fits(64, 2_000, count=2, compiled="always"),
 )
 
 
@@ -84,8 +84,9 @@ def comparisons(size: Size) -> Iterator[Compared]:
     yield compare_updates(256, size.updates, size.rounds, goal=2.5)
     yield compare_updates(64, 4 * size.updates, size.rounds, goal=3.0)
     yield compare_jax_training(steps=size.jax_steps, rounds=size.rounds_jax)
-    yield from compare_end_to_end(size.fits_64, size.rounds_64, goal=6.0)
-    yield from compare_end_to_end(size.fits_256, size.rounds_256, goal=3.0, goal_of_workers=1.8)
+    yield compare_with_plain(size.fits_64, size.rounds_of_fits, goal=6.0)
+    yield compare_with_plain(size.fits_256, size.rounds_of_fits, goal=3.0)
+    yield compare_workers(size.fits_by_workers, size.rounds_of_fits, goal=1.8)
 
 
 def measurements(size: Size) -> Iterator[Measured]:

@@ -29,6 +29,9 @@ class Fits:
     count: int = 4
     compiled: str = "auto"
 
+    def __str__(self) -> str:
+        return f"{self.count} fits of {self.steps:,} steps, {self.width}×{self.width}"
+
     def ours(self, workers: int) -> float:
         """Fits a second; choosing, judging and writing every fit is part of it."""
         ran = run_job(
@@ -49,25 +52,23 @@ class Fits:
         return self.count / ran.seconds, ran.output.strip()
 
 
-def compare_end_to_end(
-    fits: Fits, rounds: int, goal: float, goal_of_workers: float | None = None
-) -> list[Compared]:
-    """Two workers against the plain script and, given its goal, against one worker; in turn."""
+def compare_with_plain(fits: Fits, rounds: int, goal: float) -> Compared:
+    """Two workers against the plain script, in turn."""
     _warm(fits.width)
-    two, plain, one, threads = [], [], [], ""
+    two, plain, threads = [], [], ""
     for _ in range(rounds):
         two.append(fits.ours(workers=2))
         their_rate, threads = fits.plain()
         plain.append(their_rate)
-        if goal_of_workers is not None:
-            one.append(fits.ours(workers=1))
-    size = f"{fits.count} fits of {fits.steps:,} steps, {fits.width}×{fits.width}"
-    against_plain = f"{size}: two cores, against plain SB3 ({threads})"
-    compared = [Compared(against_plain, "fits/s", two, plain, goal)]
-    if one:
-        what = f"{size}: two workers, against one"
-        compared.append(Compared(what, "fits/s", two, one, goal_of_workers))
-    return compared
+    what = f"{fits}: two cores, against plain SB3 ({threads})"
+    return Compared(what, "fits/s", two, plain, goal)
+
+
+def compare_workers(fits: Fits, rounds: int, goal: float) -> Compared:
+    """Two workers against one, in turn."""
+    pairs = [(fits.ours(workers=2), fits.ours(workers=1)) for _ in range(rounds)]
+    two, one = [a for a, _ in pairs], [b for _, b in pairs]
+    return Compared(f"{fits}: two workers, against one", "fits/s", two, one, goal)
 
 
 def _warm(width: int) -> None:
