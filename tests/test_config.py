@@ -62,6 +62,8 @@ def needed(option: str) -> list[str]:
         "final_fit": ["task.until='2020-12-31'"],
         "promote": ["task.model=3"],
         "fine_tune_study": ["task.start='2022-01-03'", "task.end='2022-12-30'"],
+        "download": ["task.start='2018-01-01'"],
+        "import": ["task.path=bars"],
         "cost_surface": ["task.run=abc"],
         "audit": ["task.run=abc"],
     }.get(option, [])

@@ -140,6 +140,12 @@ def test_a_documented_command_composes_and_resolves_its_windows(
     if missing:
         assert left.value.code == 2
         assert f"pip install 'intraday-rl[{missing[0]}]'" in err
+    elif "data=store" in arguments:  # which is empty until something was downloaded or imported
+        assert left.value.code == 3
+        assert "task=import fills it" in err
+    elif "task=promote" in arguments:
+        assert left.value.code == 2
+        assert "registered: nothing" in err
     elif any(one.startswith("task=fine_tune") for one in arguments):
         # It composes; what is tuned is what the commands before it would have made.
         assert left.value.code == 2

@@ -22,8 +22,8 @@ from intraday_rl.agents import sac
 from intraday_rl.config import compose_plan
 from intraday_rl.entry import main, sweep, sweep_jobs
 from intraday_rl.errors import DataError
-from intraday_rl.records import read_json
 from intraday_rl.outcome import Outcome
+from intraday_rl.records import read_json
 
 ROOT = Path(__file__).parent.parent
 QUICK = ("debug=tiny", "tracking=none")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from intraday_rl.collecting.months import sessions_over
 from intraday_rl.market.bars import PRICES
@@ -84,17 +85,18 @@ def month_of(
     return frame, part
 
 
-def possible(frame: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def possible(frame: pd.DataFrame) -> NDArray[np.bool_]:
     """Whether each row can be a bar."""
     prices = frame[list(PRICES)].to_numpy()
     low, high = frame["low"].to_numpy(), frame["high"].to_numpy()
-    good: np.ndarray[tuple[int], np.dtype[np.bool_]] = (
+    good: NDArray[np.bool_] = (
         np.isfinite(prices).all(axis=1) & (prices > 0).all(axis=1) & (high >= low)
     )
     for name in ("open", "close"):
         good &= (frame[name].to_numpy() >= low) & (frame[name].to_numpy() <= high)
     volume = frame["volume"].to_numpy()
-    return good & ~(volume < 0) & ~np.isinf(volume)
+    good &= ~(volume < 0) & ~np.isinf(volume)
+    return good
 
 
 def settled(part: Part, before: Part | None) -> Part:

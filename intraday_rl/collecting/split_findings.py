@@ -1,10 +1,9 @@
-"""Splits three ways: what the vendor says, what the shipped table says, what prices did overnight."""
+"""Splits three ways: by the vendor, by the shipped table, by what prices did overnight."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import date
 
 import pandas as pd
 

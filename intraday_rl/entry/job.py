@@ -16,9 +16,9 @@ from intraday_rl.agents.sac import SacJax
 from intraday_rl.config import compose_plan, reload, saved
 from intraday_rl.errors import ConfigError, IntradayRLError
 from intraday_rl.interruption import listening
+from intraday_rl.outcome import Context, Outcome, StopEarly
 from intraday_rl.plan import Plan
 from intraday_rl.preview import print_preview
-from intraday_rl.outcome import Context, Outcome, StopEarly
 from intraday_rl.tasks import (
     Audit,
     Clean,
@@ -58,6 +58,8 @@ DRY_RUNS: dict[type, str] = {
     FineTuneStudy: "intraday_rl.research.fine_tune.dry_run:show_study",
     Promote: "intraday_rl.research.promote:show",
     Download: "intraday_rl.collecting.download:show",
+    ImportBars: "intraday_rl.collecting.import_bars:show",
+    Inspect: "intraday_rl.collecting.inspection.task:show",
 }
 
 

@@ -31,8 +31,8 @@ from intraday_rl.entry.sweep_folder import (
 )
 from intraday_rl.entry.sweep_jobs import jobs_of, with_its_share_of_cores
 from intraday_rl.interruption import end_with_the_parent
-from intraday_rl.plan import Plan
 from intraday_rl.outcome import Outcome
+from intraday_rl.plan import Plan
 from intraday_rl.tasks import Verdict, WalkForward
 
 if TYPE_CHECKING:

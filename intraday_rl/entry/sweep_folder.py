@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from intraday_rl.config import saved
+from intraday_rl.outcome import Outcome
 from intraday_rl.plan import Plan
 from intraday_rl.records import read_json, write_json, write_text
-from intraday_rl.outcome import Outcome
 
 FAILED = 1
 

@@ -38,7 +38,9 @@ class RawBars:
     vendor: str | None = None
 
 
-def from_files(data: FileData, symbol: str, benchmark: str | None) -> tuple[RawBars, RawBars | None]:
+def from_files(
+    data: FileData, symbol: str, benchmark: str | None
+) -> tuple[RawBars, RawBars | None]:
     """The symbol's file and, where there is one, its benchmark's."""
     own = _from_file(data, data.path, symbol, data.splits)
     if data.benchmark_path is None:

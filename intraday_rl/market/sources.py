@@ -117,7 +117,9 @@ def load(
             other = _checked(raw_other, data.bar_minutes)
             own, other = _common_span(own, other, raw.place, raw_other.place)
         notes += tuple(
-            f"{one.symbol}: stored bars of {one.vendor}" for one in (raw, raw_other) if one and one.vendor
+            f"{one.symbol}: stored bars of {one.vendor}"
+            for one in (raw, raw_other)
+            if one and one.vendor
         )
         if reconstructed:
             notes += ("reconstructed bars: prices are computed from other series, not traded",)
@@ -187,9 +189,7 @@ def _clip(bars: Bars, first: date, last: date) -> Bars:
 
 def _checked(raw: RawBars, bar_minutes: int) -> Bars:
     """Bars of the traded length out of what was recorded."""
-    clean = validate(
-        raw.frame, raw.place, stamped_at_end=raw.stamped_at_end, timezone=raw.timezone
-    )
+    clean = validate(raw.frame, raw.place, stamped_at_end=raw.stamped_at_end, timezone=raw.timezone)
     if "split_factor" in clean.values:
         check_factor_column(clean.session_ns, clean.values["split_factor"], raw.place)
     traded = aggregate(clean, bar_minutes)

@@ -109,9 +109,7 @@ def split_disagreement(
     vendors: Mapping[str, float], shipped: Mapping[str, float], first: date, last: date
 ) -> list[str]:
     """What the two tables say differently about the days after `first` up to `last`."""
-    days = {
-        day for day in (*vendors, *shipped) if first < date.fromisoformat(day) <= last
-    }
+    days = {day for day in (*vendors, *shipped) if first < date.fromisoformat(day) <= last}
     return [
         f"{day}: vendor {_ratio(vendors.get(day))}, shipped {_ratio(shipped.get(day))}"
         for day in sorted(days)

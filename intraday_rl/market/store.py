@@ -120,8 +120,7 @@ def read_parts(series: Series, catalogue: Catalogue) -> dict[str, pd.DataFrame]:
         frame = read_part(series, month, part)
         if frame is None:
             raise DataError(
-                f"{series.part(month)} is missing, damaged or half replaced: "
-                f"{_again(series)}"
+                f"{series.part(month)} is missing, damaged or half replaced: {_again(series)}"
             )
         parts[month] = frame
     return parts
@@ -138,7 +137,9 @@ def read_part(series: Series, month: str, part: Part) -> pd.DataFrame | None:
 
 def unreadable_months(series: Series, catalogue: Catalogue) -> list[str]:
     """Months whose file is not the one that the catalogue describes: to be fetched again."""
-    return [month for month, part in catalogue.parts.items() if read_part(series, month, part) is None]
+    return [
+        month for month, part in catalogue.parts.items() if read_part(series, month, part) is None
+    ]
 
 
 def _again(series: Series) -> str:

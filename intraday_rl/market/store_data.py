@@ -23,7 +23,7 @@ class StoreData:
     |---|---|---|
     | `store` | | folder of the store; null = `bars` below `paths.state` |
     | `vendor` | | whose bars; null = of the only vendor that has the symbol |
-    | `stored_minutes` | minutes | bar length of the series that is read; null = the only fitting one |
+    | `stored_minutes` | minutes | bar length of the series read; null = the only fitting one |
     | `bar_minutes` | minutes | the bar that is traded: a multiple of the stored one |
     | `start`, `end` | ISO date | sessions read, both included; null = all there are |
     | `splits` | date: ratio | of the symbol; {} = none; null = the vendor's or the shipped table |

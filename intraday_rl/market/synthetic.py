@@ -16,8 +16,13 @@ from numpy.typing import NDArray
 
 from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.market.bars import Bars
-from intraday_rl.market.calendar import expected_bars, open_close_ns, sessions, utc
-from intraday_rl.market.calendar import FULL_SESSION_MINUTES
+from intraday_rl.market.calendar import (
+    FULL_SESSION_MINUTES,
+    expected_bars,
+    open_close_ns,
+    sessions,
+    utc,
+)
 from intraday_rl.market.synthetic_data import SyntheticData
 
 __all__ = ["SyntheticData", "generate"]

@@ -9,12 +9,12 @@ from typing import Any
 
 from intraday_rl.dataset import Dataset
 from intraday_rl.interruption import asked_to_stop, patiently
+from intraday_rl.outcome import StopEarly
 from intraday_rl.plan import Plan
 from intraday_rl.records import SeedFolder, read_json
 from intraday_rl.research.console import Progress
 from intraday_rl.research.fold_job import FoldJob
 from intraday_rl.research.fold_work import finished_before, unfinished
-from intraday_rl.outcome import StopEarly
 from intraday_rl.research.workers import run_jobs
 
 logger = logging.getLogger(__name__)

@@ -22,9 +22,9 @@ from intraday_rl.dataset import Dataset, Split, open_dataset, open_fold
 from intraday_rl.errors import DataError
 from intraday_rl.loading import resolve
 from intraday_rl.market.windows import Window
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, write_json
-from intraday_rl.outcome import Context, Outcome
 from intraday_rl.research.run_folders import find_run
 from intraday_rl.research.surface_plot import print_surface, write_heat_map
 from intraday_rl.statistics.ratios import sharpe_rows

@@ -9,11 +9,11 @@ from rich.console import Console
 from intraday_rl.dataset import open_dataset
 from intraday_rl.identity import run_key
 from intraday_rl.loading import resolve
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, write_json
 from intraday_rl.research.all_folds import StoppedEarly, results_of
 from intraday_rl.research.fold_summary import validation_score
-from intraday_rl.outcome import Context, Outcome
 from intraday_rl.research.recording import Recording, one_at_a_time
 from intraday_rl.research.walk_forward import (
     inside,

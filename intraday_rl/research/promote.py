@@ -33,7 +33,8 @@ def run(plan: Plan, context: Context) -> Outcome:
     if change is None:
         line = f"{task.alias} of {name} is version {version} already: nothing was changed"
     else:
-        line = f"{task.alias} of {name}: version {change.before or 'none'} -> {version} ({_what(chosen)})"
+        moved = f"version {change.before or 'none'} -> {version}"
+        line = f"{task.alias} of {name}: {moved} ({_what(chosen)})"
     console.print(line, highlight=False, soft_wrap=True)
     if change is not None and change.before is not None:
         back = f"task=promote task.model={name}:{change.before} task.alias={task.alias}"

@@ -12,12 +12,12 @@ from typing import Any
 from filelock import FileLock
 
 from intraday_rl.loading import Resolved
+from intraday_rl.outcome import Context
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, read_json, write_json
 from intraday_rl.research.all_folds import StoppedEarly
 from intraday_rl.research.fold_job import FoldJob
 from intraday_rl.research.fold_summary import FoldSummary, cost_settings
-from intraday_rl.outcome import Context
 from intraday_rl.research.registration import register_results
 from intraday_rl.saved_plan import SavedPlan
 from intraday_rl.tracking.tracker import FoundRun, RunStatus, Tracker, open_tracker

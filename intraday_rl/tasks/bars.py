@@ -17,7 +17,7 @@ class Download:
 
     | field | unit | |
     |---|---|---|
-    | `start`, `end` | ISO date | whole months around them; end null = the last session that is over |
+    | `start`, `end` | ISO date | whole months; end null = the last session that is over |
     | `bar_minutes` | minutes | of the bars that are stored; any multiple can be traded |
     """
 

@@ -9,7 +9,6 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from intraday_rl.collecting.vendors import known
 from intraday_rl.collecting.vendors.vendor import VendorError
 from intraday_rl.config import compose_plan
 from intraday_rl.entry.job import dry_run, run_plan
@@ -50,7 +49,6 @@ class Recording:
 @pytest.fixture
 def vendor(monkeypatch, rows) -> Recording:
     one = Recording(rows("2021-10-01", "2021-12-31"))
-    monkeypatch.setattr(known, "vendor_of", lambda data: ("alpaca", one))
     monkeypatch.setattr("intraday_rl.collecting.download.vendor_of", lambda data: ("alpaca", one))
     return one
 
@@ -92,12 +90,10 @@ def test_the_benchmark_is_downloaded_with_its_symbol(tmp_path, vendor):
 
 
 def test_a_month_that_was_not_over_is_asked_for_again(tmp_path, vendor, monkeypatch):
-    for module in ("download", "import_bars"):
-        name = {"download": "clock", "import_bars": "clock_now"}[module]
-        monkeypatch.setattr(
-            f"intraday_rl.collecting.{module}.{name}",
-            lambda: pd.Timestamp("2021-12-10 12:00", tz="UTC"),
-        )
+    monkeypatch.setattr(
+        "intraday_rl.collecting.download.clock",
+        lambda: pd.Timestamp("2021-12-10 12:00", tz="UTC"),
+    )
     download(tmp_path)
     series = Series(tmp_path / "bars", "SPY", "alpaca", 15)
     assert series.read().parts["2021-12"].last_session == "2021-12-09"

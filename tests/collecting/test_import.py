@@ -52,7 +52,9 @@ def test_every_real_file_is_understood_without_being_told(real_data, tmp_path, c
     if count is not None:
         assert sum(part.bars for part in catalogue.parts.values()) == count
     built_from_closes = "built from closes" in shown
-    assert built_from_closes == (name in ("QQQ_15min_2018_2023", "TQQQ_15min_RECONSTRUCTED_2018_2023"))
+    assert built_from_closes == (
+        name in ("QQQ_15min_2018_2023", "TQQQ_15min_RECONSTRUCTED_2018_2023")
+    )
 
 
 def test_nothing_is_stored_before_it_is_confirmed(tmp_path, rows, capsys):
@@ -156,7 +158,7 @@ def test_what_the_user_says_is_checked_and_not_overruled(rows):
         found_clock(frame, "x.csv", label=BarLabel.end)
     naive = frame.assign(timestamp=frame["timestamp"].dt.tz_localize(None))
     assert found_clock(naive, "x.csv", zone="UTC").zone == "UTC"
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match=r"no zone and label .*task\.timezone and task\.bar_label"):
         found_clock(naive, "x.csv", zone=NEW_YORK)
 
 
@@ -182,7 +184,9 @@ def test_a_folder_of_files_becomes_one_series_a_symbol(tmp_path, rows, capsys):
     both = pd.concat([bars.assign(Ticker="SPY"), bars.assign(Ticker="iwm")])
     both.to_parquet(folder / "all.parquet")
     (folder / "readme.md").write_text("no bars")
-    assert bring(tmp_path, folder, "task.confirm=true", "task.vendor=mine", "task.timezone=UTC") == 0
+    assert (
+        bring(tmp_path, folder, "task.confirm=true", "task.vendor=mine", "task.timezone=UTC") == 0
+    )
     there = stored_series(tmp_path / "state" / "bars")
     assert [str(one) for one in there] == [
         "IWM 15 min of mine", "QQQ 15 min of mine", "SPY 15 min of mine",
@@ -223,6 +227,22 @@ def test_what_is_no_bars_is_refused_with_its_name(tmp_path, name, content, said)
     with pytest.raises(DataError, match=said):
         bring(tmp_path, folder, "task.confirm=true")
     assert not (tmp_path / "state").exists()
+
+
+def test_symbol_columns_and_prices_are_the_users_to_say(tmp_path, rows):
+    table = rows("2021-11-01", "2021-12-31").rename(columns={"close": "settled", "open": "begun"})
+    table.to_parquet(tmp_path / "export 7.parquet")
+    with pytest.raises(DataError, match=r"no column for open.*task\.columns\.open"):
+        bring(tmp_path, tmp_path / "export 7.parquet", "task.symbol=abc")
+    said = ["+task.columns.open=begun", "+task.columns.close=settled"]
+    bring(tmp_path, tmp_path / "export 7.parquet", "task.symbol=abc", *said,
+          "task.prices=traded", "task.confirm=true")  # fmt: skip
+    (series,) = stored_series(tmp_path / "state" / "bars")
+    assert series.symbol == "ABC"
+    assert series.read().prices.value == "traded"
+    with pytest.raises(DataError, match=r"needs a name of its own by task\.vendor"):
+        bring(tmp_path, tmp_path / "export 7.parquet", "task.symbol=abc", *said,
+              "task.prices=adjusted", "task.confirm=true")  # fmt: skip
 
 
 def test_epochs_are_read_by_their_size(rows):

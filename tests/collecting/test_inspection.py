@@ -75,7 +75,9 @@ def test_a_split_that_only_one_side_knows_is_a_step_of_the_level(rows):
 def test_a_dividend_is_a_small_step_and_noise_is_none(rows):
     ours = rows("2021-09-01", "2022-02-28")
     theirs = noisy(ours)
-    theirs.loc[theirs["timestamp"] < pd.Timestamp("2021-12-20", tz=NEW_YORK), ["open", "close"]] *= 0.997
+    theirs.loc[
+        theirs["timestamp"] < pd.Timestamp("2021-12-20", tz=NEW_YORK), ["open", "close"]
+    ] *= 0.997
     steps = compare(ours, theirs).level_steps
     assert list(steps) == ["2021-12-20"]
 
@@ -155,6 +157,20 @@ def test_a_file_that_is_refused_is_still_compared_with_the_one_that_is_right(
         assert "these bars would be refused" in shown
         assert meaning in shown
         assert f"{minutes} minutes earlier" in shown
+
+
+def test_the_other_files_label_and_zone_can_be_said(tmp_path, rows, capsys):
+    bars = rows("2021-09-01", "2021-12-31")
+    bars.to_parquet(tmp_path / "one.parquet")
+    ends = bars["timestamp"] + pd.Timedelta(minutes=15)
+    naive = ends.dt.tz_convert(NEW_YORK).dt.tz_localize(None)
+    bars.assign(timestamp=naive.astype(str)).to_csv(tmp_path / "other.csv", index=False)
+    given = ["data=parquet", f"data.path={tmp_path}/one.parquet", "data.bar_label=start",
+             f"task.against={tmp_path}/other.csv", f"task.against_timezone={NEW_YORK}"]  # fmt: skip
+    assert inspect(tmp_path, *given, "task.against_label=end") == 0
+    assert "the same clock" in capsys.readouterr().out
+    assert inspect(tmp_path, *given, "task.against_label=start") == 0
+    assert "15 minutes later" in capsys.readouterr().out
 
 
 def test_two_vendors_of_the_store_are_compared_by_name(tmp_path, rows, capsys):

@@ -13,7 +13,6 @@ from intraday_rl.errors import DataError
 from intraday_rl.market.files import Prices
 from intraday_rl.market.store import Series, read_part, read_parts, unreadable_months
 
-
 NOW = pd.Timestamp("2022-03-01 12:00", tz="UTC")
 
 
@@ -36,7 +35,8 @@ def test_the_same_bars_have_the_same_fingerprint_in_whatever_order_they_came(
     assert one.fingerprint() == other.fingerprint()
     assert series.read() == one
     pd.testing.assert_frame_equal(
-        pd.concat(read_parts(series, one).values(), ignore_index=True), months.reset_index(drop=True)
+        pd.concat(read_parts(series, one).values(), ignore_index=True),
+        months.reset_index(drop=True),
     )
 
 
@@ -50,9 +50,7 @@ def test_sessions_that_a_vendor_no_longer_has_are_kept(series, catalogue, rows):
     assert after.parts["2021-11"].sessions_found == 21
 
 
-def test_kept_sessions_of_adjusted_prices_follow_a_split_that_came_between(
-    series, catalogue, rows
-):
+def test_kept_sessions_of_adjusted_prices_follow_a_split_that_came_between(series, catalogue, rows):
     catalogue = replace(catalogue, prices=Prices.adjusted)
     month = rows("2021-11-01", "2021-11-30")
     with writing_alone(series):
@@ -68,9 +66,7 @@ def test_kept_sessions_of_adjusted_prices_follow_a_split_that_came_between(
     pd.testing.assert_series_equal(stored["volume"], month["volume"] * 2, check_names=False)
 
 
-def test_a_file_that_is_not_the_catalogues_is_refused_and_fetched_again(
-    series, catalogue, rows
-):
+def test_a_file_that_is_not_the_catalogues_is_refused_and_fetched_again(series, catalogue, rows):
     months = rows("2021-11-01", "2021-12-31")
     with writing_alone(series):
         stored = kept(series, catalogue, months)

@@ -26,8 +26,8 @@ from intraday_rl.entry.search.space import space_of
 from intraday_rl.entry.search.study import JOURNAL, Search, open_study
 from intraday_rl.entry.search.trials import run_trials
 from intraday_rl.errors import ConfigError, FoldFailed
-from intraday_rl.records import read_json, write_text
 from intraday_rl.outcome import Outcome
+from intraday_rl.records import read_json, write_text
 
 AXES = ["agent.gamma=interval(0.9,0.999)", "reward=dsr,net_return"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from intraday_rl.config import compose_plan, reload, saved
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.records import RunFolder
 from intraday_rl.research import final_fit, walk_forward
-from intraday_rl.outcome import Context, Outcome
 from intraday_rl.tasks import FinalFit
 
 SMALL = [

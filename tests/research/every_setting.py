@@ -41,6 +41,14 @@ FROM_FILE = (
     *ONE_FOLD,
     *ALONE,
 )
+FROM_STORE = (
+    "data=store",
+    f"data.store={FILES}/store",
+    "data.vendor=whole",
+    "data.stored_minutes=15",
+    *ONE_FOLD,
+    *ALONE,
+)
 TWO_FOLDS = ("data.end=2022-01-31",)
 BENCHMARK = f"data.benchmark_path={FILES}/benchmark.parquet"
 GAP = f"data.path={FILES}/gap.parquet"  # a session without six of its bars
@@ -289,6 +297,22 @@ SECTIONS: dict[str, Section] = {
             "data.reconstructed": changes("true"),
         },
     ),
+    "data=store": Section(
+        (*FROM_STORE, "agent=random"),
+        {
+            # The same bars in another place.
+            "data.store": shows(f"{FILES}/copy_of_store"),
+            "data.vendor": changes("another"),
+            "data.stored_minutes": changes(30),
+            "data.bar_minutes": changes(30),
+            "data.start": changes("2021-01-20"),
+            "data.end": changes("2021-09-20"),
+            "data.splits": changes("{2021-08-02: 2.0}"),
+            "data.adjusted_through": changes("2021-07-30", SPLIT),
+            "data.max_missing_bars": changes(10, "data.vendor=gap", "data.on_bad_session=drop"),
+            "data.on_bad_session": changes("refuse", "data.vendor=gap", "data.on_bad_session=drop"),
+        },
+    ),
     "windows=canonical": Section(
         (*ALONE, "agent=hold", "windows=canonical", "data.end=2023-12-29"),
         {
@@ -398,6 +422,35 @@ SECTIONS: dict[str, Section] = {
             "task.model": OfTask("tests/research/test_registry.py"),
             "task.alias": OfTask("tests/research/test_registry.py"),
             "task.reason": OfTask("tests/research/test_registry.py"),
+        },
+    ),
+    "task=download": Section(
+        (),
+        {
+            "task.start": OfTask("tests/collecting/test_download.py"),
+            "task.end": OfTask("tests/collecting/test_download.py"),
+            "task.bar_minutes": OfTask("tests/collecting/test_download.py"),
+        },
+    ),
+    "task=import": Section(
+        (),
+        {
+            "task.path": OfTask("tests/collecting/test_import.py"),
+            "task.symbol": OfTask("tests/collecting/test_import.py"),
+            "task.bar_label": OfTask("tests/collecting/test_import.py"),
+            "task.timezone": OfTask("tests/collecting/test_import.py"),
+            "task.columns": OfTask("tests/collecting/test_import.py"),
+            "task.prices": OfTask("tests/collecting/test_import.py"),
+            "task.vendor": OfTask("tests/collecting/test_import.py"),
+            "task.confirm": OfTask("tests/collecting/test_import.py"),
+        },
+    ),
+    "task=inspect": Section(
+        (),
+        {
+            "task.against": OfTask("tests/collecting/test_inspection.py"),
+            "task.against_label": OfTask("tests/collecting/test_inspection.py"),
+            "task.against_timezone": OfTask("tests/collecting/test_inspection.py"),
         },
     ),
     "task=status": Section((), NOTHING),

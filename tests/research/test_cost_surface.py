@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from intraday_rl.config import compose_plan, reload, saved
-from intraday_rl.research import cost_surface
 from intraday_rl.outcome import Context
+from intraday_rl.research import cost_surface
 
 FREE = ["task.slippage_bps=[0]", "task.commission_scales=[0]", "task.impact_coefficients=[0]"]
 

@@ -19,10 +19,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from intraday_rl import identity, loading
+from intraday_rl.collecting.writing import keep_month, writing_alone
 from intraday_rl.config import build, compose_config, saved
 from intraday_rl.errors import IntradayRLError
 from intraday_rl.identity import BY_FOLD, PRESENTATION
 from intraday_rl.market import sources
+from intraday_rl.market.catalogue import Catalogue
+from intraday_rl.market.files import Prices
+from intraday_rl.market.store import Series
 from intraday_rl.market.synthetic import SyntheticData, generate
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, read_json
@@ -80,7 +84,28 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, variant in variants.items():
         variant.to_parquet(folder / f"{name}.parquet", index=False)
     frame.to_csv(folder / "bars.csv", index=False)
+    for place in ("store", "copy_of_store"):
+        for symbol, name in (("TQQQ", "bars"), ("QQQ", "benchmark")):
+            bars = pd.read_parquet(folder / f"{name}.parquet")
+            store(folder / place, symbol, "whole", bars)
+            store(folder / place, symbol, "another", bars.assign(close=bars["open"]))
+        store(folder / place, "TQQQ", "gap", pd.read_parquet(folder / "gap.parquet"))
     return folder
+
+
+def store(place: Path, symbol: str, vendor: str, bars: pd.DataFrame) -> None:
+    """The bars as a vendor's adjusted 15-minute series."""
+    series = Series(place, symbol, vendor, 15)
+    catalogue = Catalogue(
+        symbol=symbol, vendor=vendor, bar_minutes=15, prices=Prices.adjusted, reconstructed=False,
+        origin="a test", splits=None, splits_through=None, parts={},
+    )  # fmt: skip
+    now, months = pd.Timestamp("2022-01-03", tz="UTC"), bars["timestamp"].dt.strftime("%Y-%m")
+    with writing_alone(series):
+        for month in months.unique():
+            catalogue = keep_month(
+                series, catalogue, month, bars[months == month], now, "2021-10-08"
+            )
 
 
 @pytest.fixture

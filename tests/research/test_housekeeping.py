@@ -11,11 +11,11 @@ import pytest
 from filelock import FileLock
 
 from intraday_rl.config import compose_plan, reload, saved
+from intraday_rl.outcome import Context
 from intraday_rl.records import RunFolder, WorkFolder, read_json, write_json
 from intraday_rl.research.housekeeping import clean, status
 from intraday_rl.research.housekeeping.survey import State, survey
 from intraday_rl.research.lease import leased
-from intraday_rl.outcome import Context
 
 
 def carry_out(task, outputs, *overrides):

@@ -14,10 +14,10 @@ import pytest
 
 from intraday_rl.config import compose_plan, reload, saved
 from intraday_rl.errors import ConfigError
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.records import RunFolder, read_json
 from intraday_rl.research import fold_result, walk_forward
 from intraday_rl.research.lockbox import FILE, Lockbox, Look
-from intraday_rl.outcome import Context, Outcome
 
 SMALL = [
     "tracking=none",

@@ -14,10 +14,10 @@ import pytest
 from intraday_rl.config import compose_plan, reload, saved
 from intraday_rl.errors import ConfigError, ModelError
 from intraday_rl.model_choice import choose_model
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
 from intraday_rl.records import read_json
 from intraday_rl.research import final_fit, promote, walk_forward
-from intraday_rl.outcome import Context, Outcome
 from intraday_rl.tracking import MlflowTracking, open_tracker
 from intraday_rl.tracking.registry import rebuilt
 from intraday_rl.tracking.registry_file import read_registry, registered_name, registry_file

@@ -42,7 +42,7 @@ class Clock:
         zone = "own offsets" if self.zone is None else self.zone
         return (
             f"{self.bar_minutes}-minute bars stamped by their {self.label.value}, {zone} "
-            f"({self.by} in {self.sure:.0%} of the sessions)"
+            f"({self.by} in {self.sure:.1%} of the sessions)"
         )
 
 
@@ -63,7 +63,9 @@ def found_clock(
             continue  # an hour that does not exist there: not this zone's clock
         candidates[one] = stamps
     if not candidates:
-        raise DataError(f"{file}: the stamps exist in none of {', '.join(ZONES)}; give task.timezone")
+        raise DataError(
+            f"{file}: the stamps exist in none of {', '.join(ZONES)}; give task.timezone"
+        )
     labels = (BarLabel.start, BarLabel.end) if label is None else (label,)
     activity = _activity(frame)
     clocks = [
@@ -86,7 +88,9 @@ def found_clock(
                 f"{file}: it cannot be told whether these are {first} or {other}; "
                 "give task.bar_label and task.timezone"
             )
-    equal = [clock for clock, its in fitting if clock.label is first.label and (its == stamps).all()]
+    equal = [
+        clock for clock, its in fitting if clock.label is first.label and (its == stamps).all()
+    ]
     return equal[0]
 
 
@@ -115,7 +119,9 @@ def _clock(stamps: Ints, activity: Floats, zone: str | None, label: BarLabel) ->
     order = np.argsort(stamps, kind="stable")
     stamps, activity = stamps[order], activity[order]
     days = pd.to_datetime(stamps[[0, -1]])
-    table = sessions((days[0] - pd.Timedelta(days=2)).date(), (days[1] + pd.Timedelta(days=2)).date())
+    table = sessions(
+        (days[0] - pd.Timedelta(days=2)).date(), (days[1] + pd.Timedelta(days=2)).date()
+    )
     opens, closes = open_close_ns(table)
     bar_ns = _bar_ns(stamps)
     starts = stamps if label is BarLabel.start else stamps - bar_ns
@@ -130,13 +136,17 @@ def _clock(stamps: Ints, activity: Floats, zone: str | None, label: BarLabel) ->
     first_there, last_there = np.isin(opens, starts), np.isin(last, starts)
     beyond = np.isin(opens - bar_ns, starts) | np.isin(closes, starts)
     if beyond.mean() < 0.1:
-        return Clock(label, zone, minutes, float((first_there & last_there).mean()), "both ends fit")
+        return Clock(
+            label, zone, minutes, float((first_there & last_there).mean()), "both ends fit"
+        )
     busy = _activity_at(starts, activity, opens), _activity_at(starts, activity, opens - bar_ns)
     after = _activity_at(starts, activity, opens + bar_ns)
     both = first_there & np.isin(opens - bar_ns, starts)
     rises = (busy[0] > JUMP * busy[1]) & ~(after > JUMP * busy[0])
     there = first_there & last_there & (~both | rises)
-    return Clock(label, zone, minutes, float(there.mean()), "both ends and the jump at the open fit")
+    return Clock(
+        label, zone, minutes, float(there.mean()), "both ends and the jump at the open fit"
+    )
 
 
 def _activity_at(starts: Ints, activity: Floats, wanted: Ints) -> Floats:
@@ -152,7 +162,7 @@ def _bar_ns(stamps: Ints) -> int:
 
 
 def in_utc(frame: pd.DataFrame, clock: Clock, file: str) -> pd.DataFrame:
-    """The rows with `timestamp` as the bar's start in UTC; a short last bar keeps its true start."""
+    """The rows with `timestamp` as the bar's start in UTC, also of a short last bar."""
     stamps, _ = stamps_in_utc(frame["timestamp"], clock.zone, file)
     if clock.label is BarLabel.end:
         bar_ns = clock.bar_minutes * MINUTE_NS
@@ -164,5 +174,3 @@ def in_utc(frame: pd.DataFrame, clock: Clock, file: str) -> pd.DataFrame:
         length = np.where((closes[at] == stamps) & (short[at] > 0), short[at], bar_ns)
         stamps = stamps - length
     return frame.assign(timestamp=pd.to_datetime(stamps, utc=True))
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 import pandas as pd
 
@@ -25,11 +26,14 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _OPTIONAL = ("volume", "split_factor", "symbol")
 # 1990 to 2039 as an epoch: which power of a second a whole number of them is.
+_EPOCH_UNITS: dict[Literal["s", "ms", "us", "ns"], float]
 _EPOCH_UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _EPOCH_FROM, _EPOCH_TO = 6.3e8, 2.2e9
 
 
-def renamed(table: pd.DataFrame, given: Mapping[str, str], file: str) -> tuple[pd.DataFrame, list[str]]:
+def renamed(
+    table: pd.DataFrame, given: Mapping[str, str], file: str
+) -> tuple[pd.DataFrame, list[str]]:
     """The table under our names with a RangeIndex, and what was found, in plain words.
 
     A time index counts as a column; a date and a time of day in two columns are put together; an
@@ -61,20 +65,23 @@ def renamed(table: pd.DataFrame, given: Mapping[str, str], file: str) -> tuple[p
                 said.append(f"{ours} is {matches[0]}")
         elif matches:
             shown = ", ".join(map(str, matches))
-            raise DataError(f"{file}: {ours} may be {shown}; say which by task.columns.{ours}")
+            raise DataError(
+                f"{file}: {ours} may be {shown}; say which by +task.columns.{ours}=<column>"
+            )
         elif ours not in _OPTIONAL or ours in given:
             shown = ", ".join(map(str, table.columns))
-            raise DataError(f"{file}: no column for {ours} among {shown}; name it by task.columns.{ours}")
-    stamps, words = _from_epoch(chosen["timestamp"])
+            raise DataError(
+                f"{file}: no column for {ours} among {shown}; name it by "
+                f"+task.columns.{ours}=<column>"
+            )
+    stamps, epoch = _from_epoch(chosen["timestamp"])
     chosen["timestamp"] = stamps
     frame = pd.DataFrame({name: column.reset_index(drop=True) for name, column in chosen.items()})
     assert set(PRICES) <= set(frame.columns)
-    return frame, [*said, *words]
+    return frame, [*said, *epoch]
 
 
-def _date_and_time(
-    table: pd.DataFrame, by_name: Mapping[str, str]
-) -> tuple[pd.Series, str] | None:
+def _date_and_time(table: pd.DataFrame, by_name: Mapping[str, str]) -> tuple[pd.Series, str] | None:
     """`2021-11-26` and `09:30[:00]` in two columns, as one."""
     if set(by_name) != {"date", "time"}:
         return None
@@ -91,6 +98,6 @@ def _from_epoch(stamps: pd.Series) -> tuple[pd.Series, list[str]]:
     for unit, size in _EPOCH_UNITS.items():
         seconds = stamps.astype("float64") / size
         if seconds.between(_EPOCH_FROM, _EPOCH_TO).all():
-            whole = stamps.astype("int64") if unit == "ns" else stamps
-            return pd.to_datetime(whole, unit=unit, utc=True), [f"timestamp is an epoch in {unit}"]
+            times = pd.to_datetime(stamps.to_numpy(), unit=unit, utc=True)
+            return pd.Series(times), [f"timestamp is an epoch in {unit}"]
     return stamps, []

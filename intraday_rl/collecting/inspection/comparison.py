@@ -6,6 +6,7 @@ what is looked for.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -73,7 +74,9 @@ def compare(ours: pd.DataFrame, theirs: pd.DataFrame) -> Comparison:
     both = pd.concat({"here": here, "there": aligned}, axis=1, join="inner")
     if len(both) < _FEWEST_RETURNS:
         raise DataError("the two recordings have hardly a bar in common, however shifted")
-    returns = both.groupby(_days(both.index)).transform(lambda one: np.log(one).diff()).dropna()
+    returns = (
+        both.groupby(_days(both.index)).transform(lambda one: one.map(math.log).diff()).dropna()
+    )
     difference = (returns["here"] - returns["there"]).abs() * 1e4
     ratio = both["there"] / both["here"]
     days = set(_days(both.index))
@@ -93,7 +96,8 @@ def compare(ours: pd.DataFrame, theirs: pd.DataFrame) -> Comparison:
 def bar_minutes(frame: pd.DataFrame) -> int:
     """The most common distance of neighbouring stamps."""
     steps = frame["timestamp"].diff().dropna()
-    return max(1, round(steps[steps > pd.Timedelta(0)].mode().iloc[0] / pd.Timedelta(minutes=1)))
+    usual = steps[steps > pd.Timedelta(0)].mode().iloc[0]
+    return max(1, round(float(usual / pd.Timedelta(minutes=1))))
 
 
 def _closes(frame: pd.DataFrame, minutes: int) -> pd.Series:
@@ -109,7 +113,8 @@ def _closes(frame: pd.DataFrame, minutes: int) -> pd.Series:
 def _shifts_by_month(here: pd.Series, there: pd.Series, minutes: int) -> dict[str, int]:
     """Month of their stamps: how much later they are; 0 unless another shift is clearly better.
 
-    By month, since a clock that ignores summer time is wrong for half of the year.
+    By month, since a clock that ignores summer time is wrong for half of the year; a month that is
+    too short to say is as the one before it.
     """
     candidates = sorted(
         {0, -2 * minutes, -minutes, minutes, 2 * minutes}
@@ -117,14 +122,16 @@ def _shifts_by_month(here: pd.Series, there: pd.Series, minutes: int) -> dict[st
         | set(_HOURS),
         key=abs,
     )
-    ours = _returns(here, minutes)
-    shifts = {}
-    for month, closes in there.groupby(_months(there.index)):
+    ours, shifts = _returns(here, minutes), {}
+    months = {str(month): closes for month, closes in there.groupby(_months(there.index))}
+    for month, closes in months.items():
         theirs = _returns(closes, minutes)
         fit = {shift: _correlation(ours, theirs, shift) for shift in candidates}
         best = max(fit, key=lambda shift: fit[shift])
-        shifts[str(month)] = best if fit[best] > max(fit[0], 0.0) + _CLEARLY else 0
-    return shifts
+        if fit[best] > 0:  # else the month is too short to say
+            shifts[month] = best if fit[best] > max(fit[0], 0.0) + _CLEARLY else 0
+    known = pd.Series(shifts, dtype="float64").reindex(list(months)).ffill().bfill().fillna(0)
+    return {str(month): int(shift) for month, shift in known.items()}
 
 
 def _returns(closes: pd.Series, minutes: int) -> pd.Series:
@@ -135,7 +142,7 @@ def _returns(closes: pd.Series, minutes: int) -> pd.Series:
 
 
 def _correlation(ours: pd.Series, theirs: pd.Series, shift: int) -> float:
-    moved = theirs.set_axis(theirs.index - pd.Timedelta(minutes=shift))
+    moved = theirs.set_axis(pd.DatetimeIndex(theirs.index) - pd.Timedelta(minutes=shift))
     both = pd.concat([ours, moved], axis=1, join="inner")
     if len(both) < _FEWEST_RETURNS or (both.std() == 0).any():
         return -1.0
@@ -155,7 +162,7 @@ def _steps(ratio: pd.Series) -> dict[str, float]:
         for at in range(width, len(values) - width + 1)
     ])  # fmt: skip
     noise = 1.4826 * np.median(np.abs(change - np.median(change)))
-    for place in np.flatnonzero(np.abs(change) > max(_STEP_LOG, 6 * noise)):
+    for place in np.flatnonzero(np.abs(change) > max(_STEP_LOG, 6 * noise)).tolist():
         around = np.abs(change[max(0, place - width) : place + width + 1])
         if abs(change[place]) < around.max():
             continue

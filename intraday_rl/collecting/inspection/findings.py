@@ -32,9 +32,9 @@ def comparison_lines(found: Comparison) -> list[str]:
         )
     median, most = found.return_difference_bps
     lines.append(
-        f"{found.bars_common} bars of {found.bar_minutes} min in common, {found.bars_only_here} only "
-        f"here, {found.bars_only_there} only there; returns differ by {median:.2f} bps (median), "
-        f"{most:.1f} bps (99 %), correlation {found.return_correlation:.4f}"
+        f"{found.bars_common} bars of {found.bar_minutes} min in common, {found.bars_only_here} "
+        f"only here, {found.bars_only_there} only there; returns differ by {median:.2f} bps "
+        f"(median), {most:.1f} bps (99 %), correlation {found.return_correlation:.4f}"
     )
     return lines
 
@@ -71,7 +71,7 @@ def months_of_concern(months: pd.DataFrame) -> list[str]:
     closes = list(months.index[months["equal_open_share"] > EQUAL_OPEN_LIMIT])
     if closes:
         lines.append(
-            f"{len(closes)} months from {closes[0]} to {closes[-1]}: bars open at the previous close, "
-            "built from closes; the next open is no later price than the close just seen"
+            f"{len(closes)} months from {closes[0]} to {closes[-1]}: bars open at the previous "
+            "close, built from closes; the next open is no later price than the close just seen"
         )
     return lines

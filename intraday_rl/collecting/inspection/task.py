@@ -20,7 +20,7 @@ from intraday_rl.collecting.inspection.heat_map import write_coverage_map
 from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.loading import load_market, store_folder
 from intraday_rl.market.calendar import utc
-from intraday_rl.market.files import BarLabel
+from intraday_rl.market.files import BarLabel, FileFormat
 from intraday_rl.market.sources import FileData, MarketData, StoreData, recorded
 from intraday_rl.market.stamps import stamps_in_utc
 from intraday_rl.market.store import stored_series
@@ -47,19 +47,32 @@ def run(plan: Plan, context: Context) -> Outcome:
     """Carry out `task=inspect`; writes its tables below `paths.outputs/inspections`."""
     found = inspect(plan)
     content = content_of(plan, found)
+    folder = None
     if found.market is not None:
         bars = found.market.symbol
-        folder = Path(plan.paths.outputs) / "inspections" / f"{bars.symbol}-{bars.fingerprint()[:8]}"
+        name = f"{bars.symbol}-{bars.fingerprint()[:8]}"
+        folder = Path(plan.paths.outputs) / "inspections" / name
         write_text(folder / "months.csv", months_table(bars).to_csv(index_label="month"))
         write_json(folder / "inspection.json", content)
         title = f"{bars.symbol}: bars found, by session"
         write_coverage_map(sessions_table(bars), title, folder / "coverage.png")
         content["folder"] = str(folder)
+    return Outcome(math.nan, _said(plan, found, content, folder))
+
+
+def show(plan: Plan, context: Context) -> int:
+    """The dry run: the same on the terminal alone."""
+    found = inspect(plan)
+    return _said(plan, found, content_of(plan, found), None)
+
+
+def _said(plan: Plan, found: Inspection, content: dict[str, Any], folder: Path | None) -> int:
+    """Print it; the exit status is that of data that would be refused, if they would be."""
     if plan.format is Format.json:
         sys.stdout.write(json.dumps(content, indent=2) + "\n")
     else:
-        _print(plan, found, content.get("folder"))
-    return Outcome(math.nan, 0 if found.refused is None else DataError.exit_code)
+        _print(plan, found, folder)
+    return 0 if found.refused is None else DataError.exit_code
 
 
 def inspect(plan: Plan) -> Inspection:
@@ -74,7 +87,9 @@ def inspect(plan: Plan) -> Inspection:
         refused = str(error)
     comparison = None
     if task.against is not None:
-        ours = market.symbol.frame if market and market.synthetic else _rows(_data(plan), plan.symbol)
+        ours = (
+            market.symbol.frame if market and market.synthetic else _rows(_data(plan), plan.symbol)
+        )
         theirs = _rows(_other(plan, task, bar_minutes(_with_timestamp(ours))), plan.symbol)
         comparison = compare(_with_timestamp(ours), theirs)
     windows = {} if market is None else served(plan.windows, market.symbol.session_index())
@@ -141,9 +156,7 @@ def _other(plan: Plan, task: Inspect, minutes: int) -> FileData | StoreData:
     )  # fmt: skip
 
 
-def _format_of(path: str) -> Any:
-    from intraday_rl.market.files import FileFormat
-
+def _format_of(path: str) -> FileFormat:
     is_parquet = Path(path).suffix.lower() in (".parquet", ".pq")
     return FileFormat.parquet if is_parquet else FileFormat.csv
 
@@ -162,10 +175,12 @@ def _rows(data: FileData | StoreData, symbol: str) -> pd.DataFrame:
 
 
 def _with_timestamp(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame if "timestamp" in frame.columns else frame.rename(columns={"bar_start": "timestamp"})
+    return (
+        frame if "timestamp" in frame.columns else frame.rename(columns={"bar_start": "timestamp"})
+    )
 
 
-def _print(plan: Plan, found: Inspection, folder: str | None) -> None:
+def _print(plan: Plan, found: Inspection, folder: Path | None) -> None:
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH_OF_A_FILE)
 
     def say(line: str, style: str | None = None) -> None:
@@ -181,7 +196,7 @@ def _print(plan: Plan, found: Inspection, folder: str | None) -> None:
         for note in found.market.notes:
             say(note, "yellow")
         for name, missing in found.served.items():
-            say(f"window {name}: {'covered' if not missing else missing}")
+            say(f"window {name}: {missing or 'covered'}")
     if found.comparison is not None:
         say(f"against {_task(plan).against}:", "bold")
         for line in comparison_lines(found.comparison):
@@ -198,10 +213,13 @@ def _years(months: pd.DataFrame, title: str) -> Table:
     for name in ("year", *(name.replace("_", " ") for name in (*counts, *shares))):
         table.add_column(name, justify="left" if name == "year" else "right")
     years = months.index.str.slice(0, 4)
-    sums, means = months[list(counts)].groupby(years).sum(), months[list(shares)].groupby(years).mean()
+    sums, means = (
+        months[list(counts)].groupby(years).sum(),
+        months[list(shares)].groupby(years).mean(),
+    )
     for year in sums.index:
-        shown = [str(int(sums.at[year, name])) for name in counts]
-        shown += [f"{means.at[year, name]:.1%}" for name in shares]
+        shown = [f"{count:.0f}" for count in sums.loc[year].astype(float)]
+        shown += [f"{share:.1%}" for share in means.loc[year].astype(float)]
         table.add_row(str(year), *shown)
     return table
 

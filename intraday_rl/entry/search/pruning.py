@@ -16,8 +16,8 @@ from omegaconf import DictConfig
 
 from intraday_rl.entry.search.study import open_study
 from intraday_rl.loading import resolve
-from intraday_rl.plan import Plan
 from intraday_rl.outcome import StopEarly
+from intraday_rl.plan import Plan
 
 PRUNED_AT = "pruned_at_decision"
 

@@ -19,6 +19,7 @@ from intraday_rl.errors import DataError
 from intraday_rl.identity import code_hash
 from intraday_rl.loading import resolve
 from intraday_rl.market.windows import Window
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, SeedFolder, read_json, write_json
 from intraday_rl.research.audit.checks import (
@@ -40,7 +41,6 @@ from intraday_rl.research.audit.probes import probe
 from intraday_rl.research.audit.prove import Proof
 from intraday_rl.research.audit.sample import Time, sample_times
 from intraday_rl.research.audit.shown import print_audit
-from intraday_rl.outcome import Context, Outcome
 from intraday_rl.research.run_folders import find_run
 from intraday_rl.tasks import Audit
 from intraday_rl.tracking.tracker import open_tracker

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from intraday_rl.errors import ModelError
 from intraday_rl.market.scaling import FeatureSchema
 from intraday_rl.model_choice import ChosenModel, choose_model
+from intraday_rl.outcome import Context
 from intraday_rl.plan import Plan
 from intraday_rl.research.fine_tune.checks import Prepared
 from intraday_rl.research.fine_tune.parent import open_parent
 from intraday_rl.research.fine_tune.stage import Stage
-from intraday_rl.outcome import Context
 from intraday_rl.research.rollout import walk
 from intraday_rl.tracking.registry_file import CHAMPION, read_registry, registered_name
 

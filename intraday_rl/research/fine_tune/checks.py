@@ -14,6 +14,7 @@ from intraday_rl.market.scaling import FeatureSchema, Scaler, check_names
 from intraday_rl.market.sources import KNOWN_BENCHMARKS, MarketData
 from intraday_rl.market.synthetic import SyntheticData
 from intraday_rl.model_choice import choose_model
+from intraday_rl.outcome import Context
 from intraday_rl.plan import Plan
 from intraday_rl.research.fine_tune.checking import Checks
 from intraday_rl.research.fine_tune.overrides import COST_BOOK, FILL_RULE, SETTINGS, check_asked
@@ -21,7 +22,6 @@ from intraday_rl.research.fine_tune.parent import Parent, open_parent
 from intraday_rl.research.fine_tune.spans import Spans, spans_of
 from intraday_rl.research.fine_tune.stage import Stage
 from intraday_rl.research.fine_tune.tuning import check_batch
-from intraday_rl.outcome import Context
 from intraday_rl.tasks import FineTune
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from intraday_rl.errors import IntradayRLError
+from intraday_rl.outcome import Context
 from intraday_rl.plan import Format, Plan
 from intraday_rl.research.fine_tune.checking import Checks
 from intraday_rl.research.fine_tune.checks import (
@@ -21,7 +22,6 @@ from intraday_rl.research.fine_tune.checks import (
 from intraday_rl.research.fine_tune.lineage import lineage_of, spans_described
 from intraday_rl.research.fine_tune.periods import periods_of, sessions_of
 from intraday_rl.research.fine_tune.shown import console_of
-from intraday_rl.outcome import Context
 from intraday_rl.tasks import FineTune, FineTuneStudy
 
 

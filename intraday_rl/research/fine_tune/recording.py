@@ -11,13 +11,13 @@ from typing import Any
 
 import yaml
 
+from intraday_rl.outcome import Context
 from intraday_rl.plan import Plan
 from intraday_rl.records import read_json, write_json
 from intraday_rl.research.fine_tune.checks import Prepared
 from intraday_rl.research.fine_tune.gate import Decision
 from intraday_rl.research.fine_tune.job import Job
 from intraday_rl.research.fine_tune.lineage import facts_of, lineage_of, options_described
-from intraday_rl.outcome import Context
 from intraday_rl.research.registration import obstacle, version_tags
 from intraday_rl.saved_plan import SavedPlan
 from intraday_rl.tracking.tracker import RunStatus, Tracker, open_tracker

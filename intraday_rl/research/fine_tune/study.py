@@ -22,6 +22,7 @@ from intraday_rl.agents.policy import Policy
 from intraday_rl.identity import code_hash, identity_of
 from intraday_rl.market.coverage import coverage
 from intraday_rl.model_choice import ChosenModel
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, state_folder, write_json, write_text
 from intraday_rl.research.fine_tune.checking import Checks
@@ -45,7 +46,6 @@ from intraday_rl.research.fine_tune.study_record import print_study, record_stud
 from intraday_rl.research.fine_tune.task import result_of
 from intraday_rl.research.fit import fold_generator
 from intraday_rl.research.lockbox import Lockbox, Look
-from intraday_rl.outcome import Context, Outcome
 from intraday_rl.research.rollout import Walk, walk
 from intraday_rl.statistics.intervals import paired_interval
 from intraday_rl.tasks import FineTune, FineTuneStudy, Promotion

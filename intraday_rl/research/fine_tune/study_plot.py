@@ -21,7 +21,7 @@ def write_study_plot(content: dict[str, Any], path: Path) -> None:
         equity = 100 * np.cumprod(1 + np.array(content["daily_returns"][name]))
         axis.plot(days, equity, label=name, color=colour, linewidth=1.4)
     taken = [one["first_session"] for one in content["rounds"] if one["adapted"]]
-    for number, day in enumerate(pd.to_datetime(taken)):
+    for number, day in enumerate(np.array(taken, "datetime64[D]")):
         label = "challenger took office" if number == 0 else None
         axis.axvline(day, color="#1f77b4", alpha=0.3, linewidth=0.8, label=label)
     axis.set_ylabel("equity after costs, start = 100")
@@ -34,8 +34,8 @@ def write_study_plot(content: dict[str, Any], path: Path) -> None:
         )
     synthetic = ", synthetic bars" if content["synthetic"] else ""
     axis.set_title(
-        f"{content['symbol']}{synthetic}: adapted - frozen {difference['mean_bps']:+.2f} bps a day, "
-        f"{bounds}",
+        f"{content['symbol']}{synthetic}: adapted - frozen {difference['mean_bps']:+.2f} bps a "
+        f"day, {bounds}",
         fontsize=10,
     )
     axis.legend(loc="best", fontsize=8)

@@ -6,10 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from intraday_rl.outcome import Context
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, write_json
 from intraday_rl.research.fine_tune.shown import console_of
-from intraday_rl.outcome import Context
 from intraday_rl.tracking.tracker import open_tracker
 
 KIND = "fine_tune_study"

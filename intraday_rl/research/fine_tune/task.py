@@ -19,6 +19,7 @@ import numpy as np
 from intraday_rl.agents.bundle import load_bundle
 from intraday_rl.errors import ModelError, TrainingStopped
 from intraday_rl.interruption import asked_to_stop, patiently
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
 from intraday_rl.records import read_json, write_json, write_text
 from intraday_rl.research.fine_tune.champion import champion_in_office, returns_of
@@ -33,7 +34,6 @@ from intraday_rl.research.fine_tune.recording import Recorded
 from intraday_rl.research.fine_tune.result import carry_out
 from intraday_rl.research.fine_tune.shown import print_fine_tune
 from intraday_rl.research.lease import leased
-from intraday_rl.outcome import Context, Outcome
 from intraday_rl.tasks import FineTune
 
 logger = logging.getLogger(__name__)

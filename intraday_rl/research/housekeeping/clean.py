@@ -26,13 +26,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, WorkFolder
 from intraday_rl.research.console import WIDTH_OF_A_FILE
 from intraday_rl.research.housekeeping.status import megabytes
 from intraday_rl.research.housekeeping.survey import RunState, State, size_of, stats_of, survey
 from intraday_rl.research.lease import is_held, leased
-from intraday_rl.outcome import Context, Outcome
 from intraday_rl.tracking.tracker import open_tracker
 
 SECONDS_A_DAY = 86_400.0

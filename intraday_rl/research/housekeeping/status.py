@@ -11,10 +11,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Format, Plan
 from intraday_rl.research.console import WIDTH_OF_A_FILE
 from intraday_rl.research.housekeeping.survey import RunState, State, size_of, survey
-from intraday_rl.outcome import Context, Outcome
 
 PLACES = ("runs", "folds", "cache", "sweeps", "searches", "artifacts", "mlflow.db")
 

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from intraday_rl.errors import FoldFailed
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
 from intraday_rl.records import write_json, write_text
 from intraday_rl.research.console import WIDTH_OF_A_FILE
 from intraday_rl.research.lockbox import Lockbox, Looks
 from intraday_rl.research.looks import lockbox_of
-from intraday_rl.outcome import Context, Outcome
 from intraday_rl.research.report.numbers import count, number, percent, sharpe_with_interval
 from intraday_rl.research.sweep import names, words
 from intraday_rl.research.sweep.jobs import JobStatus

@@ -9,10 +9,10 @@ import pytest
 
 from intraday_rl.config import compose_plan, reload, saved
 from intraday_rl.market.synthetic import SyntheticData, generate
+from intraday_rl.outcome import Context
 from intraday_rl.records import RunFolder
 from intraday_rl.research import walk_forward
 from intraday_rl.research.audit.task import Audited, audit
-from intraday_rl.outcome import Context
 
 # Clocks change on 2021-11-07; 2021-11-26 closes early.
 SYNTHETIC = ["data.start=2021-09-01", "data.end=2021-11-30"]

@@ -12,13 +12,13 @@ from intraday_rl.config import compose_plan, reload, saved
 from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.loading import load_market
 from intraday_rl.market import features
+from intraday_rl.outcome import Context
 from intraday_rl.records import RunFolder, read_json, write_json
 from intraday_rl.research.audit import task
 from intraday_rl.research.audit.findings import Findings
 from intraday_rl.research.audit.knowledge import STAGES
 from intraday_rl.research.audit.playback import open_market
 from intraday_rl.research.audit.sample import sample_times
-from intraday_rl.outcome import Context
 
 from .conftest import audited
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from intraday_rl.config import compose_plan, reload, saved
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder
 from intraday_rl.research import final_fit
 from intraday_rl.research.fine_tune import task as fine_tune
-from intraday_rl.outcome import Context, Outcome
 
 BARS = ["data.start=2021-01-04", "tracking=none", "parallel.workers=1"]
 TINY = [
