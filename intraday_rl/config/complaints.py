@@ -14,7 +14,8 @@ from yaml import YAMLError
 from intraday_rl.errors import ConfigError, IntradayRLError, one_line_of
 
 # ValueError: a group set to null; RecursionError: interpolations that refer to each other;
-# TypeError, LookupError, AttributeError: a key below what is a list or a single value.
+# TypeError, LookupError, AttributeError: a key below what is a list or a single value;
+# AssertionError: Hydra's own, of an override without a group such as +@x=y.
 COMPOSITION_ERRORS = (
     HydraException,
     OmegaConfBaseException,
@@ -24,6 +25,7 @@ COMPOSITION_ERRORS = (
     TypeError,
     LookupError,
     AttributeError,
+    AssertionError,
 )
 _NULL = re.compile(r"^(child )?field '.*' is not Optional$")
 LONGEST_MESSAGE = 1_000
@@ -71,6 +73,8 @@ def complaint(error: Exception, overrides: Sequence[str] = ()) -> IntradayRLErro
     if found := re.match(r"Error resolving interpolation '\$\{debug\}_\$\{(.*)\}'", text):
         typed = [one for one in overrides if re.match(rf"[~+]*(debug|{found[1]})\b", one)]
         return ConfigProblem(f"{' '.join(typed)}: name one of the options of {found[1]}")
+    if isinstance(error, AssertionError):
+        return ConfigProblem(f"{' '.join(overrides)}: one of these names no key and no group")
     if isinstance(error, HydraException | OmegaConfBaseException | YAMLError):
         return ConfigProblem(one_line(error))
     suspects = [one for one in overrides if one.endswith("=null")] or overrides

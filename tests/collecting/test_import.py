@@ -152,10 +152,12 @@ def test_stamps_an_hour_off_fit_no_zone_of_their_own(rows):
         found_clock(frame, "x.csv")
 
 
-def test_what_the_user_says_is_checked_and_not_overruled(rows):
+def test_what_the_user_says_is_checked_and_not_overruled(rows, tmp_path):
     frame = rows("2021-11-01", "2021-12-31")
+    frame.to_parquet(tmp_path / "TQQQ.parquet")
     with pytest.raises(DataError, match="no zone and label"):
-        found_clock(frame, "x.csv", label=BarLabel.end)
+        bring(tmp_path, tmp_path / "TQQQ.parquet", "task.bar_label=end")
+    assert bring(tmp_path, tmp_path / "TQQQ.parquet", "task.bar_label=start") == 0
     naive = frame.assign(timestamp=frame["timestamp"].dt.tz_localize(None))
     assert found_clock(naive, "x.csv", zone="UTC").zone == "UTC"
     with pytest.raises(DataError, match=r"no zone and label .*task\.timezone and task\.bar_label"):
@@ -164,7 +166,7 @@ def test_what_the_user_says_is_checked_and_not_overruled(rows):
 
 def test_two_columns_that_may_be_meant_and_a_missing_one_are_the_users_to_name(rows):
     table = rows("2021-11-01", "2021-11-30").assign(o=1.0)
-    with pytest.raises(DataError, match=r"open may be open, o; say which by task\.columns\.open"):
+    with pytest.raises(DataError, match=r"open may be open, o; say which by \+task\.columns\.open"):
         renamed(table, {}, "x.csv")
     frame, _ = renamed(table, {"open": "open"}, "x.csv")
     assert frame["open"].equals(table["open"])
