@@ -38,7 +38,13 @@ REAL = {
 }
 
 
-@pytest.mark.parametrize("name", REAL)
+FAST = "QQQ_15min_2018_2023"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [FAST, *(pytest.param(one, marks=pytest.mark.slow("bars")) for one in REAL if one != FAST)],
+)
 def test_every_real_file_is_understood_without_being_told(real_data, tmp_path, capsys, name):
     symbol, minutes, count = REAL[name]
     assert bring(tmp_path, real_data / f"{name}.parquet", "task.confirm=true") == 0
