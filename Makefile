@@ -6,6 +6,7 @@ RUN := $(VENV)/bin
 GROUP ?=
 BENCH_VENV ?= .bench-venv
 QUICK ?=
+ONLY ?=
 
 .PHONY: help install services demo test test-slow lint format ui bench torture lock clean
 
@@ -60,7 +61,7 @@ $(BENCH_VENV)/installed: requirements-bench.lock pyproject.toml
 	@touch $@
 
 bench: $(BENCH_VENV)/installed ## Speed beside other packages, to docs/performance.md; QUICK=1 only tries it
-	$(BENCH_VENV)/bin/python experiments/performance/bench.py $(if $(QUICK),--quick)
+	$(BENCH_VENV)/bin/python experiments/performance/bench.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 torture: install ## Kill a sweep at random moments and compare; to docs/reliability.md
 	$(RUN)/python experiments/reliability/torture.py

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -18,7 +18,7 @@ from growth import HEAD as GROWTH_HEAD
 from growth import measure_growth, minute_bars_line
 from jax_training import compare_jax_training
 from overhead import measure_overhead
-from page import machine_line, table, with_measured
+from page import OtherPage, machine_line, table, with_measured, with_rows
 from processes import OUTPUTS, ROOT, SideFailed
 from timing import HEAD as COMPARED_HEAD
 from timing import Compared, Measured
@@ -78,15 +78,20 @@ QUICK = Size(
 )
 
 
-def comparisons(size: Size) -> Iterator[Compared]:
-    """Two sides in turn. A new one is a line here."""
-    yield from compare_environments(size.environment_steps, size.rounds)
-    yield compare_updates(256, size.updates, size.rounds, goal=2.5)
-    yield compare_updates(64, 4 * size.updates, size.rounds, goal=3.0)
-    yield compare_jax_training(steps=size.jax_steps, rounds=size.rounds_jax)
-    yield compare_with_plain(size.fits_64, size.rounds_of_fits, goal=6.0)
-    yield compare_with_plain(size.fits_256, size.rounds_of_fits, goal=3.0)
-    yield compare_workers(size.fits_by_workers, size.rounds_of_fits, goal=1.8)
+# Two sides in turn. A new one is a line here.
+COMPARISONS: dict[str, Callable[[Size], Iterable[Compared]]] = {
+    "environment": lambda size: compare_environments(size.environment_steps, size.rounds),
+    "updates": lambda size: [
+        compare_updates(256, size.updates, size.rounds, goal=2.5),
+        compare_updates(64, 4 * size.updates, size.rounds, goal=3.0),
+    ],
+    "jax": lambda size: [compare_jax_training(steps=size.jax_steps, rounds=size.rounds_jax)],
+    "fits": lambda size: [
+        compare_with_plain(size.fits_64, size.rounds_of_fits, goal=6.0),
+        compare_with_plain(size.fits_256, size.rounds_of_fits, goal=3.0),
+    ],
+    "workers": lambda size: [compare_workers(size.fits_by_workers, size.rounds_of_fits, goal=1.8)],
+}
 
 
 def measurements(size: Size) -> Iterator[Measured]:
@@ -103,12 +108,24 @@ def main() -> int:
     """Measure all, print it, and only then replace the measured part of the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small, once; no page is written")
-    quick = parser.parse_args().quick
+    parser.add_argument(
+        "--only", nargs="+", choices=COMPARISONS, help="again, on the day the page was written"
+    )
+    asked = parser.parse_args()
+    quick, only = asked.quick, asked.only
     os.chdir(ROOT)
     OUTPUTS.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     try:
-        lines = _measure(QUICK if quick else FULL)
+        size = QUICK if quick else FULL
+        if only:
+            page = _again(size, only)
+        else:
+            lines = _measure(size)
+            page = with_measured(PAGE.read_text("utf-8"), lines)
+    except OtherPage as error:
+        _say(f"nothing was measured: {error}")
+        return 1
     except PackageNotFoundError as error:
         _say(f"{error.name} is not installed: `make bench` does it, from requirements-bench.lock")
         return 1
@@ -121,9 +138,18 @@ def main() -> int:
         return 1
     _say(f"\n{time.perf_counter() - started:.0f} s in all")
     if not quick:
-        PAGE.write_text(with_measured(PAGE.read_text("utf-8"), lines), "utf-8")
+        PAGE.write_text(page, "utf-8")
         _say(f"written: {PAGE.relative_to(ROOT)}")
     return 0
+
+
+def _again(size: Size, names: Sequence[str]) -> str:
+    """The page with the rows of these comparisons measured again."""
+    page, line = PAGE.read_text("utf-8"), machine_line(PACKAGES)
+    with_rows(page, line, [])  # refuses before the work
+    rows = [compared.row() for name in names for compared in COMPARISONS[name](size)]
+    _say(*rows)
+    return with_rows(page, line, rows)
 
 
 def _measure(size: Size) -> list[str]:
@@ -136,8 +162,9 @@ def _measure(size: Size) -> list[str]:
 
     add(machine_line(PACKAGES))
     add(*table(COMPARED_HEAD, []))
-    for compared in comparisons(size):
-        add(compared.row())
+    for compare in COMPARISONS.values():
+        for compared in compare(size):
+            add(compared.row())
     add(*table(MEASURED_HEAD, []))
     for measured in measurements(size):
         add(measured.row())

@@ -21,6 +21,31 @@ def with_measured(page: str, measured: Sequence[str]) -> str:
     return "\n".join([before + BEGIN, "", *measured, "", END + after])
 
 
+class OtherPage(ValueError):
+    """Rows that are measured now do not belong to what the page holds."""
+
+
+def with_rows(page: str, measured_on: str, rows: Sequence[str]) -> str:
+    """The page with some rows of its first table measured again, or added to it.
+
+    Refused unless the page was measured on the same day, machine and versions (`measured_on`):
+    figures of one table must be of one kind.
+    """
+    if measured_on not in page:
+        raise OtherPage("the page is of another day, machine or versions: measure all of it")
+    lines = page.splitlines()
+    for row in rows:
+        what = row.split("|")[1]
+        same = [at for at, line in enumerate(lines) if line.startswith(f"|{what}|")]
+        if same:
+            lines[same[0]] = row
+        else:
+            first = next(at for at, line in enumerate(lines) if line.startswith("| what | here |"))
+            end = next(at for at in range(first, len(lines)) if not lines[at].startswith("|"))
+            lines.insert(end, row)
+    return "\n".join(lines) + "\n"
+
+
 def table(head: Sequence[str], rows: Sequence[str]) -> list[str]:
     """Lines of a markdown table, with an empty one before."""
     return ["", *head, *rows]

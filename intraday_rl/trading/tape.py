@@ -79,7 +79,9 @@ def build_tape(bars: Bars, cutoff: Cutoff, fill: Fill) -> Tape:
     session_of_bar = calendar.index.get_indexer(dates)
     start, end = _utc(frame["bar_start"]), _utc(frame["bar_end"])
     opens = _utc(calendar["open"])
-    exit_time, missing = _exits(calendar, cutoff, bars.bar_minutes, session_of_bar, start, end)
+    boundary, exit_time, missing = _exits(
+        calendar, cutoff, bars.bar_minutes, session_of_bar, start, end
+    )
 
     following = np.arange(1, len(frame) + 1)
     following[-1] = len(frame) - 1
@@ -121,7 +123,8 @@ def build_tape(bars: Bars, cutoff: Cutoff, fill: Fill) -> Tape:
 
     sessions = np.zeros(len(calendar), SESSION)
     sessions["first_row"], sessions["decisions"] = first_row, count
-    sessions["cutoff_minute"] = (exit_time - opens) / MINUTE
+    # Of the calendar, not of the exit that came about: that bars will be missing is known later.
+    sessions["cutoff_minute"] = (boundary - opens) / MINUTE
     sessions["daily_volatility"] = sessions["daily_volume"] = np.nan
     return Tape(
         sessions=sessions,
@@ -173,8 +176,9 @@ def _exits(
     session_of_bar: NDArray[np.intp],
     start: NDArray[np.datetime64],
     end: NDArray[np.datetime64],
-) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
-    """Exit time of each session, and whether the bar that should open there is missing."""
+) -> tuple[NDArray[np.datetime64], NDArray[np.datetime64], NDArray[np.bool_]]:
+    """Last bar boundary up to each session's cutoff, its exit time, and whether the bar that
+    should open there is missing."""
     opens = _utc(calendar["open"])
     whole_bars = (_utc(cutoff.times(calendar)) - opens) // np.timedelta64(bar_minutes, "m")
     boundary = opens + whole_bars * np.timedelta64(bar_minutes, "m")
@@ -183,7 +187,7 @@ def _exits(
     before = end <= boundary[session_of_bar]
     last_end = opens.copy()
     np.maximum.at(last_end, session_of_bar[before], end[before])
-    return np.where(has_bar, boundary, last_end), ~has_bar
+    return boundary, np.where(has_bar, boundary, last_end), ~has_bar
 
 
 def _exit_bars(

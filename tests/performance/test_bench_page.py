@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from growth import Growth
-from page import BEGIN, END, with_measured
+from page import BEGIN, END, with_measured, with_rows
 from timing import Compared, Measured, compare, number
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
@@ -58,6 +58,17 @@ def test_only_what_is_between_the_markers_is_replaced() -> None:
 def test_a_page_without_its_markers_is_refused(page: str) -> None:
     with pytest.raises(ValueError, match="MEASURED BEGIN"):
         with_measured(page, ["| new |"])
+
+
+def test_a_row_measured_again_takes_the_old_ones_place_and_a_new_one_the_end() -> None:
+    page = "of today\n\n| what | here |\n|---|---|\n| one | 1 |\n| two | 2 |\n\n| one | other |\n"
+    again = with_rows(page, "of today", ["| two | 3 |", "| three | 4 |"])
+    assert again == page.replace("| two | 2 |", "| two | 3 |\n| three | 4 |")
+
+
+def test_rows_of_another_day_or_machine_do_not_mix() -> None:
+    with pytest.raises(ValueError, match="another day, machine or versions"):
+        with_rows("of yesterday\n", "of today", ["| one | 1 |"])
 
 
 def test_the_page_of_the_project_can_be_written() -> None:

@@ -6,6 +6,7 @@ import warnings
 
 import gymnasium as gym
 import numpy as np
+import pandas as pd
 import pytest
 from gymnasium.utils.env_checker import check_env
 
@@ -243,6 +244,20 @@ def test_minutes_held_restart_on_a_reversal_but_not_on_adding(make_bars, make_pr
         observation, *_ = env.step(np.array([action], np.float32))
         minutes.append(observation[3] * problem.tape.sessions[0]["cutoff_minute"])
     assert minutes == pytest.approx([15.0, 30.0, 15.0, 0.0], abs=1e-3)
+
+
+def test_bars_that_will_be_missing_later_change_no_earlier_observation(make_bars, make_problem):
+    afternoon = pd.date_range("2021-03-01 13:00", "2021-03-01 15:45", freq="15min")
+    dropped = tuple(f"{stamp:%Y-%m-%d %H:%M}" for stamp in afternoon)
+    seen = []
+    for bars in (
+        make_bars("2021-03-01", "2021-03-01"),
+        make_bars("2021-03-01", "2021-03-01", drop=dropped),
+    ):
+        env = TradingEnv(make_problem(bars))
+        env.reset(seed=0)
+        seen.append([env.step(np.array([0.8], np.float32))[0].tolist() for _ in range(11)])
+    assert seen[0] == seen[1]
 
 
 def test_a_ruined_account_ends_the_walk(make_bars, make_problem):
