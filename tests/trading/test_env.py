@@ -254,7 +254,7 @@ def test_bars_that_will_be_missing_later_change_no_earlier_observation(make_bars
         make_bars("2021-03-01", "2021-03-01"),
         make_bars("2021-03-01", "2021-03-01", drop=dropped),
     ):
-        env = TradingEnv(make_problem(bars))
+        env = TradingEnv(make_problem(bars, moments=FLAT))
         env.reset(seed=0)
         seen.append([env.step(np.array([0.8], np.float32))[0].tolist() for _ in range(11)])
     assert seen[0] == seen[1]
