@@ -61,7 +61,8 @@ def test_a_page_without_its_markers_is_refused(page: str) -> None:
 
 
 def test_a_row_measured_again_takes_the_old_ones_place_and_a_new_one_the_end() -> None:
-    page = "Measured 1 on a machine.\n\n| what | here |\n|---|---|\n| one | 1 |\n| two | 2 |\n\n| one | other |\n"
+    table = "| what | here |\n|---|---|\n| one | 1 |\n| two | 2 |\n\n| one | other |\n"
+    page = f"Measured 1 on a machine.\n\n{table}"
     again = with_rows(page, "Measured 2 on a machine.", ["pairs"], ["| two | 3 |", "| three | 4 |"])
     assert again == page.replace("| two | 2 |", "| two | 3 |\n| three | 4 |").replace(
         "machine.", "machine.\n\nMeasured 2 again: pairs."
