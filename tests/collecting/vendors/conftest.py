@@ -155,8 +155,6 @@ def yahoo(
             monkeypatch.setenv(name, str(authority))
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
         yfinance.set_tz_cache_location(str(tmp_path / "cache"))
-        yfinance.data.YfData.cache_get.cache_clear()  # what other tests were answered
-        yfinance.data.SingletonMeta._instances.clear()
         today = pd.Timestamp.now("UTC").normalize()
         first, last = today - pd.Timedelta(days=RECENT_DAYS), today - pd.Timedelta(days=1)
         yield Place("yfinance", server, tmp_path, (str(first.date()), str(last.date())), ())
@@ -173,11 +171,12 @@ def place(request: pytest.FixtureRequest) -> Place:
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """The project's command line in this process, with a patience for tests."""
-    from tests.collecting.vendors.impatient import impatient
+    from tests.collecting.vendors.impatient import forget_answers, impatient
 
     impatient(monkeypatch.setattr)
 
     def run(*arguments: str) -> Ended:
+        forget_answers()
         monkeypatch.setattr(sys, "argv", ["intraday-rl", *arguments])
         with pytest.raises(SystemExit) as left:
             main()

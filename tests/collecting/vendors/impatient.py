@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from yfinance.data import SingletonMeta, YfData
+
 from intraday_rl.collecting.vendors.alpaca import Alpaca
 from intraday_rl.collecting.vendors.patience import Patience
 from intraday_rl.collecting.vendors.twelvedata import TwelveData
@@ -18,6 +20,12 @@ def impatient(setting: Callable[[object, str, object], None] = setattr) -> None:
     for vendor in (Alpaca, TwelveData, Yahoo):
         setting(vendor, "patience", SHORT)
     setting(TwelveData, "window_seconds", 0.04)
+
+
+def forget_answers() -> None:
+    """yfinance keeps answers, cookies and its session for the process: as if it were a new one."""
+    YfData.cache_get.cache_clear()
+    SingletonMeta._instances.clear()
 
 
 if __name__ == "__main__":

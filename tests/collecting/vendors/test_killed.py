@@ -54,7 +54,7 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_fingerprint(
     assert command(*undisturbed.overrides).status == 0
     place.server.asked.clear()
     moments = random.Random(7)
-    longest = {"alpaca": 5, "twelvedata": 4, "yfinance": 2}[place.vendor]
+    longest = {"alpaca": 8, "twelvedata": 10, "yfinance": 4}[place.vendor]
     kills = [killed(place, moments.randint(1, longest), moments.random() * 0.05)
              for _ in range(KILLS)]  # fmt: skip
     assert sum(kills) >= KILLS // 2  # the rest found nothing left to do

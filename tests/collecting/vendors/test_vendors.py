@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
@@ -225,3 +227,19 @@ def test_a_vendor_that_changes_its_format_is_not_understood_and_nothing_is_store
     assert ended.status == 3
     assert "Traceback" not in ended.err
     assert not list((place.folder / "bars").rglob("*.parquet"))
+
+
+def test_waits_double_and_the_vendors_word_goes_first(
+    alpaca: Place, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from intraday_rl.collecting.vendors.alpaca import Alpaca
+    from intraday_rl.collecting.vendors.patience import Patience
+
+    waited: list[float] = []
+    monkeypatch.setattr(Alpaca, "patience", Patience())
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=waited.append))
+    asks = [None, "17", None, None, "3600"]
+    alpaca.server.faults += [Reply({}, 429, {"Retry-After": say} if say else {}) for say in asks]
+    assert command(*alpaca.overrides).status == 0
+    lowest = [1.0, 17.0, 4.0, 8.0, 120.0]
+    assert [low <= one <= low + 1.0 for low, one in zip(lowest, waited, strict=True)] == [True] * 5
