@@ -149,7 +149,8 @@ def _matching(
 ) -> Iterator[ModelVersion]:
     alias = model.aliases.get(wanted)
     for version in model.versions:
-        named = wanted == LATEST or version.number == alias or str(version.number) == wanted
+        newest = wanted == LATEST and not version.is_pending
+        named = newest or version.number == alias or str(version.number) == wanted
         whole = prefix == model.name
         if named and (whole or version.tags.get("data_source") == data_source(plan)):
             yield version
