@@ -250,9 +250,12 @@ def test_a_folder_without_a_bundle_is_said_to_be_one(outputs):
         choose_model(plan_of(outputs), str(outputs / "runs"))
 
 
-def test_a_bundle_that_was_deleted_is_taken_from_the_stores_artifacts(outputs):
+@pytest.mark.parametrize("experiment", ["", "1"])
+def test_a_bundle_that_was_deleted_is_taken_from_the_stores_artifacts(outputs, experiment):
     bundle_of_two = choose_model(plan_of(outputs), "2").bundle
-    copy = outputs / "artifacts" / "1" / "models" / "m-1" / "artifacts" / "artifacts" / "bundle"
+    copy = (
+        outputs / "artifacts" / experiment / "models" / "m-1" / "artifacts" / "artifacts" / "bundle"
+    )
     copy.parent.mkdir(parents=True)
     bundle_of_two.rename(copy)
     assert choose_model(plan_of(outputs), "2").bundle == copy
