@@ -68,7 +68,7 @@ class TwelveData:
 
     prices = Prices.traded
     limits = (
-        "free plan: 8 calls a minute and 800 a day, so about two minutes for a year of one "
+        "free plan: 8 calls a minute and 800 a day, so about three minutes for a year of one "
         "symbol's 1-minute bars, which begin 2020-02-10; splits need a paid plan (as of 2026-11)"
     )
     patience: ClassVar[Patience] = Patience()
