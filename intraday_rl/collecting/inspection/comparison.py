@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from intraday_rl.errors import DataError
-from intraday_rl.market.calendar import NEW_YORK
+from intraday_rl.market.calendar import MINUTE_NS, NEW_YORK, nanoseconds
 
 # Minutes by which clocks go wrong: whole hours between zones, of summer time, and a bar's length
 # between the labels, which `_shifts` adds.
@@ -122,11 +123,11 @@ def _shifts_by_month(here: pd.Series, there: pd.Series, minutes: int) -> dict[st
         | set(_HOURS),
         key=abs,
     )
-    ours, shifts = _returns(here, minutes), {}
+    ours, shifts = _Returns.of(here, minutes), {}
     months = {str(month): closes for month, closes in there.groupby(_months(there.index))}
     for month, closes in months.items():
-        theirs = _returns(closes, minutes)
-        fit = {shift: _correlation(ours, theirs, shift) for shift in candidates}
+        theirs = _Returns.of(closes, minutes)
+        fit = {shift: ours.correlation(theirs, shift) for shift in candidates}
         best = max(fit, key=lambda shift: fit[shift])
         if fit[best] > 0:  # else the month is too short to say
             shifts[month] = best if fit[best] > max(fit[0], 0.0) + _CLEARLY else 0
@@ -134,19 +135,29 @@ def _shifts_by_month(here: pd.Series, there: pd.Series, minutes: int) -> dict[st
     return {str(month): int(shift) for month, shift in known.items()}
 
 
-def _returns(closes: pd.Series, minutes: int) -> pd.Series:
-    """Log returns between bars that follow each other without a gap."""
-    gap = closes.index.to_series().diff() == pd.Timedelta(minutes=minutes)
-    returns: pd.Series = np.log(closes).diff()[gap]
-    return returns
+@dataclass(frozen=True, slots=True)
+class _Returns:
+    """Log returns between bars that follow each other without a gap; times in nanoseconds."""
 
+    time_ns: NDArray[np.int64]
+    values: NDArray[np.float64]
 
-def _correlation(ours: pd.Series, theirs: pd.Series, shift: int) -> float:
-    moved = theirs.set_axis(pd.DatetimeIndex(theirs.index) - pd.Timedelta(minutes=shift))
-    both = pd.concat([ours, moved], axis=1, join="inner")
-    if len(both) < _FEWEST_RETURNS or (both.std() == 0).any():
-        return -1.0
-    return float(both.iloc[:, 0].corr(both.iloc[:, 1]))
+    @classmethod
+    def of(cls, closes: pd.Series, minutes: int) -> _Returns:
+        time_ns = nanoseconds(pd.DatetimeIndex(closes.index))
+        follows = np.diff(time_ns) == minutes * MINUTE_NS
+        values = np.diff(np.log(closes.to_numpy(dtype=np.float64)))
+        return cls(time_ns[1:][follows], values[follows])
+
+    def correlation(self, other: _Returns, shift: int) -> float:
+        """With the other's times taken to be `shift` minutes late; −1 where it cannot be told."""
+        moved = other.time_ns - shift * MINUTE_NS
+        at = np.minimum(np.searchsorted(self.time_ns, moved), len(self.time_ns) - 1)
+        both = self.time_ns[at] == moved if len(self.time_ns) else np.zeros(len(moved), bool)
+        one, two = self.values[at[both]], other.values[both]
+        if len(one) < _FEWEST_RETURNS or one.std() == 0 or two.std() == 0:
+            return -1.0
+        return float(np.corrcoef(one, two)[0, 1])
 
 
 def _steps(ratio: pd.Series) -> dict[str, float]:
