@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -23,6 +24,8 @@ REFUSED_FLAGS = {
 }
 SHOWING_FLAGS = ("hydra_help", "cfg", "info", "shell_completion")
 ALWAYS = ("hydra.searchpath",)
+# Hydra's grammar knows no second = in a value that is not quoted; `<run>/<window>/seed=0` has one.
+_SECOND_EQUALS = re.compile(r"([+~]*[\w./@]+)=([^\s'\"\\,\[\]{}()]*=[^\s'\"\\,\[\]{}()]*)")
 IN_A_MULTIRUN = ("hydra/launcher", "hydra.launcher", "hydra/sweeper", "hydra.sweeper")
 
 
@@ -43,6 +46,10 @@ def command_line(arguments: Sequence[str]) -> CommandLine:
         if action.dest == "version":
             vars(action)["version"] = f"intraday-rl {version('intraday-rl')}"
     given = parser.parse_args(list(arguments))
+    given.overrides = [
+        f"{found[1]}='{found[2]}'" if (found := _SECOND_EQUALS.fullmatch(text)) else text
+        for text in given.overrides
+    ]
     for flag, remedy in REFUSED_FLAGS.items():
         if value := getattr(given, flag):
             raise ConfigError(f"--{flag.replace('_', '-')}", value, f"not used here; {remedy}")
