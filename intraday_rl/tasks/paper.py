@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from intraday_rl.errors import ConfigError, check_range
 from intraday_rl.tasks.days import parse_day
+
+
+class FeedKind(Enum):
+    """Where a session's bars come from."""
+
+    replay = "replay"  # the bars of `data`, given out as if they came in
 
 
 @dataclass(slots=True, kw_only=True)
@@ -15,11 +22,13 @@ class Paper:
     | field | unit | |
     |---|---|---|
     | `model` | | as of `FineTune`; of a fold, `<run>/<window>/seed=<n>` |
+    | `feed` | | where the bars come from |
     | `day` | ISO date | the session |
     | `speed` | multiple | of real time; null = as fast as it goes |
     """
 
     model: str = "???"
+    feed: FeedKind = FeedKind.replay
     day: str = "???"
     speed: float | None = None
 

@@ -85,11 +85,11 @@ def upto(bars: Bars, bar_end: pd.Timestamp) -> Bars:
     return replace(bars, frame=known)
 
 
-def backtest_of(*overrides: str) -> Backtest:
+def backtest_of(*overrides: str, fold_number: int = 0) -> Backtest:
     plan = compose_plan(["tracking=none", *overrides])
     resolved = resolve(plan)
     dataset = open_dataset(plan, resolved.market, keep_features=False)
-    fold = open_fold(dataset, resolved.windows[0])
+    fold = open_fold(dataset, resolved.windows[fold_number])
     plan = replace(plan, features=dataset.features)
     policy = drawn_actor(len(fold.observation_names))
     ledger = walk(fold.problem(Split.test), policy).ledger("fold", 0)
@@ -110,9 +110,9 @@ def make_backtest() -> Callable[..., Backtest]:
     return backtest_of
 
 
-@pytest.fixture
-def spy(real_data: Path) -> Backtest:
-    return backtest_of(
-        "symbol=SPY", "data=parquet", f"data.path={real_data / 'SPY_15min_2018_2025.parquet'}",
-        "data.bar_label=start",
-    )  # fmt: skip
+@pytest.fixture(scope="session")
+def spy_2022(real_data: Path) -> Backtest:
+    """The canonical test year on real bars."""
+    file = real_data / "SPY_15min_2018_2025.parquet"
+    given = ("symbol=SPY", "data=parquet", f"data.path={file}", "data.bar_label=start")
+    return backtest_of(*given, fold_number=1)
