@@ -23,6 +23,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,8 @@ def _matching(
 ) -> Iterator[ModelVersion]:
     alias = model.aliases.get(wanted)
     for version in model.versions:
-        named = wanted == LATEST or version.number == alias or str(version.number) == wanted
+        newest = wanted == LATEST and not version.is_pending
+        named = newest or version.number == alias or str(version.number) == wanted
         whole = prefix == model.name
         if named and (whole or version.tags.get("data_source") == data_source(plan)):
             yield version
@@ -164,8 +166,10 @@ def _of_version(plan: Plan, version: ModelVersion, spec: str) -> ChosenModel:
     place = outputs / version.tags.get("bundle", "")
     if not (place / "card.json").is_file():  # runs may be deleted, the store's artifacts not
         model_id = version.source.removeprefix("models:/")
-        copies = outputs.glob(f"artifacts/*/models/{model_id}/artifacts/artifacts/bundle")
-        copy = next(copies, None)
+        kept = f"models/{model_id}/artifacts/artifacts/bundle"
+        # beside the experiment's runs, or, in a server's layout, one folder deeper
+        copies = (outputs / "artifacts").glob(kept), (outputs / "artifacts").glob(f"*/{kept}")
+        copy = next(chain(*copies), None)
         if copy is None:
             raise ModelError(
                 f"task.model={spec}: {version.name} version {version.number}: its bundle {place} "

@@ -134,6 +134,17 @@ def test_of_equal_train_ends_the_one_registered_last_is_latest(outputs):
     assert choose_model(plan_of(outputs), "latest").version == 4
 
 
+def test_a_fine_tune_that_has_not_come_to_its_end_is_not_latest(outputs):
+    registry = read_registry(MlflowTracking(), outputs)
+    pending = version(outputs, SAC, 4, train_end="2023-12-31", outcome="pending")
+    models = {
+        SAC: replace(registry.models[SAC], versions=(*registry.models[SAC].versions, pending))
+    }
+    write_registry(outputs, Registry(None, {**registry.models, **models}))
+    assert choose_model(plan_of(outputs), "latest").version == 2
+    assert choose_model(plan_of(outputs), "4").version == 4
+
+
 def test_latest_is_of_the_same_symbol_and_source_of_bars(outputs):
     real = plan_of(outputs, "data=parquet", "data.path=x.parquet", "data.bar_label=end")
     assert choose_model(real, "latest").name == REAL
@@ -239,9 +250,12 @@ def test_a_folder_without_a_bundle_is_said_to_be_one(outputs):
         choose_model(plan_of(outputs), str(outputs / "runs"))
 
 
-def test_a_bundle_that_was_deleted_is_taken_from_the_stores_artifacts(outputs):
+@pytest.mark.parametrize("experiment", ["", "1"])
+def test_a_bundle_that_was_deleted_is_taken_from_the_stores_artifacts(outputs, experiment):
     bundle_of_two = choose_model(plan_of(outputs), "2").bundle
-    copy = outputs / "artifacts" / "1" / "models" / "m-1" / "artifacts" / "artifacts" / "bundle"
+    copy = (
+        outputs / "artifacts" / experiment / "models" / "m-1" / "artifacts" / "artifacts" / "bundle"
+    )
     copy.parent.mkdir(parents=True)
     bundle_of_two.rename(copy)
     assert choose_model(plan_of(outputs), "2").bundle == copy

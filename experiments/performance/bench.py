@@ -109,7 +109,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small, once; no page is written")
     parser.add_argument(
-        "--only", nargs="+", choices=COMPARISONS, help="again, on the day the page was written"
+        "--only", nargs="+", choices=COMPARISONS, help="again, on the machine of the page"
     )
     asked = parser.parse_args()
     quick, only = asked.quick, asked.only
@@ -146,10 +146,10 @@ def main() -> int:
 def _again(size: Size, names: Sequence[str]) -> str:
     """The page with the rows of these comparisons measured again."""
     page, line = PAGE.read_text("utf-8"), machine_line(PACKAGES)
-    with_rows(page, line, [])  # refuses before the work
+    with_rows(page, line, [], [])  # refuses before the work
     rows = [compared.row() for name in names for compared in COMPARISONS[name](size)]
     _say(*rows)
-    return with_rows(page, line, rows)
+    return with_rows(page, line, names, rows)
 
 
 def _measure(size: Size) -> list[str]:

@@ -25,15 +25,20 @@ class OtherPage(ValueError):
     """Rows that are measured now do not belong to what the page holds."""
 
 
-def with_rows(page: str, measured_on: str, rows: Sequence[str]) -> str:
-    """The page with some rows of its first table measured again, or added to it.
+def with_rows(page: str, machine: str, names: Sequence[str], rows: Sequence[str]) -> str:
+    """The page with some rows of its first table measured again, or added to it; it says so.
 
-    Refused unless the page was measured on the same day, machine and versions (`measured_on`):
-    figures of one table must be of one kind.
+    Refused unless the page is of the same machine and versions (`machine_line`): figures of one
+    table must be of one kind.
     """
-    if measured_on not in page:
-        raise OtherPage("the page is of another day, machine or versions: measure all of it")
+    day, _, same = machine.partition(" on ")
+    if f" on {same}" not in page:
+        raise OtherPage("the page is of another machine or other versions: measure all of it")
     lines = page.splitlines()
+    at = next(number for number, line in enumerate(lines) if f" on {same}" in line)
+    again = f"{day} again: {', '.join(names)}."
+    if names and again not in lines:
+        lines[at + 1 : at + 1] = ["", again]
     for row in rows:
         what = row.split("|")[1]
         same = [at for at, line in enumerate(lines) if line.startswith(f"|{what}|")]

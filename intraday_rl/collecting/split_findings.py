@@ -7,14 +7,19 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from intraday_rl.market.calendar import NEW_YORK
 from intraday_rl.market.catalogue import Catalogue
-from intraday_rl.market.splits import SHIPPED, nearest_ratio, split_disagreement
+from intraday_rl.market.splits import (
+    SHIPPED,
+    nearest_ratio,
+    overnight_moves,
+    settled_by_prices,
+    split_disagreement,
+)
 from intraday_rl.market.store import Series, read_parts
 
 
 def split_findings(series: Series, catalogue: Catalogue) -> list[str]:
-    """Every disagreement of the three, one line each; nothing is corrected."""
+    """Every disagreement of the three, one line each."""
     moves = overnight_moves(pd.concat(read_parts(series, catalogue).values()))
     if moves.empty:
         return []
@@ -26,15 +31,15 @@ def split_findings(series: Series, catalogue: Catalogue) -> list[str]:
         lines.append(f"{series.vendor} does not say and the shipped table lacks {series.symbol}")
     if catalogue.splits is not None and shipped is not None:
         lines += split_disagreement(catalogue.splits, shipped, first, last)
+        if lines and not catalogue.adjusted:
+            agreed = settled_by_prices(catalogue.splits, shipped, moves)
+            lines.append(
+                "reading is refused until data.splits says what is right"
+                if agreed is None
+                else "the prices of these nights settle it"
+            )
+            known = known if agreed is None else agreed
     return lines + _against_prices(moves, known or {}, adjusted=catalogue.adjusted)
-
-
-def overnight_moves(rows: pd.DataFrame) -> pd.Series:
-    """Log of first open ÷ last close of the session before, by New York date, without the first."""
-    days = rows["timestamp"].dt.tz_convert(NEW_YORK).dt.date
-    opens, closes = rows["open"].groupby(days).first(), rows["close"].groupby(days).last()
-    moves: pd.Series = (opens / closes.shift(1)).iloc[1:].map(math.log)
-    return moves
 
 
 def _against_prices(moves: pd.Series, splits: Mapping[str, float], *, adjusted: bool) -> list[str]:

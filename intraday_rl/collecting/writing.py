@@ -58,14 +58,15 @@ def keep_month(
     otherwise (killed between the two) is fetched again.
     """
     before = catalogue.parts.get(month)
-    if before is not None and (stored := read_part(series, month, before)) is not None:
+    stored = None if before is None else read_part(series, month, before)
+    if before is not None and stored is not None:
         rows = _with_older(rows, stored, before, adjusted_through, catalogue.splits or {})
     made = month_of(rows, month, series.bar_minutes, now, adjusted_through)
     if made is None:
         return catalogue
     frame, part = made
     part = settled(part, before)
-    if before is None or before.fingerprint != part.fingerprint:
+    if before is None or stored is None or before.fingerprint != part.fingerprint:
         _write_parquet(series, month, frame)
     after = catalogue.with_part(month, part)
     write_json(series.catalogue, after.as_dict())

@@ -24,6 +24,7 @@ class RawBars:
     | `adjusted_through` | later splits do not enter; None = the last session |
     | `reconstructed` | not real trades |
     | `vendor` | who recorded them, where the store says; else None |
+    | `notes` | what was assumed while they were read |
     """
 
     symbol: str
@@ -36,6 +37,7 @@ class RawBars:
     adjusted_through: str | None
     reconstructed: bool
     vendor: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def from_files(

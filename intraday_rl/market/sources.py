@@ -206,7 +206,7 @@ def _checked(raw: RawBars, bar_minutes: int) -> Bars:
             "split_factor": factor,
         }
     )
-    notes = clean.notes + traded.notes + split_notes
+    notes = clean.notes + raw.notes + traded.notes + split_notes
     return Bars(raw.symbol, bar_minutes, frame, notes, split_factor_known=known)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.market.bars import Bars
-from intraday_rl.market.calendar import nanoseconds
+from intraday_rl.market.calendar import NEW_YORK, nanoseconds
 
 # New shares for one old share, by the first session at the new price, as announced by the funds'
 # issuers. Empty: no split since 2001.
@@ -30,6 +30,10 @@ SHIPPED: dict[str, dict[str, float]] = {
 # or merged, and how far (in log price) the night's own move may carry it away from the ratio.
 _COMMON_RATIOS = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0)
 _JUMP_TOLERANCE_LOG = 0.09
+
+# How far the night's own move may carry prices from a split, and how much nearer one of two ratios
+# must lie than the other, for the prices to say which of them it was.
+_SETTLED_WITHIN_LOG, _SETTLED_BY_LOG = 0.25, 0.35
 
 _SMALLEST_RATIO = 1e-4
 
@@ -115,6 +119,41 @@ def split_disagreement(
         for day in sorted(days)
         if not math.isclose(vendors.get(day, 1.0), shipped.get(day, 1.0))
     ]
+
+
+def overnight_moves(rows: pd.DataFrame) -> pd.Series:
+    """Log of first open ÷ last close of the session before, by New York date, without the first."""
+    days = rows["timestamp"].dt.tz_convert(NEW_YORK).dt.date
+    opens, closes = rows["open"].groupby(days).first(), rows["close"].groupby(days).last()
+    moves: pd.Series = (opens / closes.shift(1)).iloc[1:].map(math.log)
+    return moves
+
+
+def settled_by_prices(
+    vendors: Mapping[str, float], shipped: Mapping[str, float], moves: pd.Series
+) -> dict[str, float] | None:
+    """The splits on which traded prices agree with one of two tables that differ; None if a night
+    is not clear.
+
+    `moves`: `overnight_moves` of prices as they were traded. A table may end before a split, or
+    begin after it; the prices of the night show which.
+    """
+    agreed = dict(vendors)
+    for day in {*vendors, *shipped}:
+        at = date.fromisoformat(day)
+        said = vendors.get(day, 1.0), shipped.get(day, 1.0)
+        if math.isclose(*said) or not (len(moves) and moves.index[0] <= at <= moves.index[-1]):
+            continue
+        if at not in moves.index:
+            return None
+        left = [abs(float(moves[at]) + math.log(ratio)) for ratio in said]
+        if min(left) > _SETTLED_WITHIN_LOG or abs(left[0] - left[1]) < _SETTLED_BY_LOG:
+            return None
+        agreed.pop(day, None)
+        ratio = said[left.index(min(left))]
+        if ratio != 1.0:
+            agreed[day] = ratio
+    return agreed
 
 
 def _ratio(ratio: float | None) -> str:

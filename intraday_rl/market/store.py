@@ -22,7 +22,14 @@ from intraday_rl.market.calendar import NEW_YORK, nanoseconds
 from intraday_rl.market.catalogue import Catalogue, Part, fingerprint_of_rows, read_catalogue
 from intraday_rl.market.files import Prices
 from intraday_rl.market.raw_bars import RawBars
-from intraday_rl.market.splits import SHIPPED, known_splits, split_disagreement, split_factors
+from intraday_rl.market.splits import (
+    SHIPPED,
+    known_splits,
+    overnight_moves,
+    settled_by_prices,
+    split_disagreement,
+    split_factors,
+)
 from intraday_rl.market.store_data import VENDOR, StoreData
 
 _FOLDER = re.compile(rf"({VENDOR.pattern})-([1-9][0-9]*)min")
@@ -150,8 +157,8 @@ def _raw_bars(series: Series, data: StoreData, declared: Mapping[str, float] | N
     catalogue = series.read()
     if catalogue is None or not catalogue.parts:
         raise DataError(f"{series.folder}: holds no month yet; download or import it")
-    splits = splits_of(series, catalogue, declared)
     parts = read_parts(series, catalogue)
+    splits, notes = _splits_of(series, catalogue, parts, declared)
     prices, through = catalogue.prices, data.adjusted_through
     adjusted = {part.adjusted_through for part in catalogue.parts.values()}
     if catalogue.adjusted and through is None and len(adjusted) == 1:
@@ -178,29 +185,40 @@ def _raw_bars(series: Series, data: StoreData, declared: Mapping[str, float] | N
         adjusted_through=through,
         reconstructed=catalogue.reconstructed,
         vendor=f"{series.vendor} ({series.bar_minutes} min)",
+        notes=notes,
     )
 
 
-def splits_of(
-    series: Series, catalogue: Catalogue, declared: Mapping[str, float] | None = None
-) -> Mapping[str, float] | None:
-    """`declared`, else the vendor's, else the shipped table's; None = nobody knows.
+def _splits_of(
+    series: Series,
+    catalogue: Catalogue,
+    parts: Mapping[str, pd.DataFrame],
+    declared: Mapping[str, float] | None,
+) -> tuple[Mapping[str, float] | None, tuple[str, ...]]:
+    """`declared`, else the vendor's, else the shipped table's, with notes; None = nobody knows.
 
-    Raises `DataError` where vendor and shipped table disagree on the stored span: which of them
-    is right decides prices and costs, so it is the user who says.
+    Where vendor and shipped table disagree on the stored span, prices as they were traded may say
+    which is right. Otherwise `DataError`: prices and costs hang on it, so the user says.
     """
-    if declared is not None or catalogue.splits is None:
-        return known_splits(series.symbol, declared)
     shipped = SHIPPED.get(series.symbol)
-    spans = sorted((part.first_session, part.last_session) for part in catalogue.parts.values())
-    if shipped is not None and spans:
-        first, last = date.fromisoformat(spans[0][0]), date.fromisoformat(spans[-1][1])
-        if differs := split_disagreement(catalogue.splits, shipped, first, last):
-            raise DataError(
-                f"{series.folder}: {series.vendor} and the shipped table disagree on splits: "
-                f"{'; '.join(differs)}; say what is right by data.splits"
-            )
-    return catalogue.splits
+    if declared is not None or catalogue.splits is None or shipped is None:
+        return known_splits(series.symbol, catalogue.splits if declared is None else declared), ()
+    moves = overnight_moves(pd.concat(parts.values()))
+    differs = []
+    if len(moves):
+        differs = split_disagreement(catalogue.splits, shipped, moves.index[0], moves.index[-1])
+    if not differs:
+        return catalogue.splits, ()
+    agreed = None
+    if not catalogue.adjusted:
+        agreed = settled_by_prices(catalogue.splits, shipped, moves)
+    if agreed is None:
+        raise DataError(
+            f"{series.folder}: {series.vendor} and the shipped table disagree on splits: "
+            f"{'; '.join(differs)}; say what is right by data.splits"
+        )
+    said = ", ".join(f"{day} {ratio:g}:1" for day, ratio in sorted(agreed.items())) or "none"
+    return agreed, (f"splits settled by the prices ({'; '.join(differs)}): {said}",)
 
 
 def _traded(frame: pd.DataFrame, part: Part, splits: Mapping[str, float]) -> pd.DataFrame:

@@ -42,6 +42,7 @@ def version_tags(
     kind: str,
     *,
     parent: str | None = None,
+    outcome: str | None = None,
 ) -> dict[str, object]:
     """What a version says of itself.
 
@@ -49,6 +50,7 @@ def version_tags(
     |---|---|
     | `kind` | walk_forward, final_fit or fine_tune |
     | `parent` | of a fine-tune: `<name>:<version>`, or the bundle it began with |
+    | `outcome` | of a fine-tune: pending, then what its gate led to |
     | `run_key, fold_key, window, seed` | whence; `fold_key` is the version's identity |
     | `train_end, validation_end` | last days it has learned from and was chosen by |
     | `data_source, synthetic, bar_minutes, data_first, data_last, data_fingerprint` | its bars |
@@ -88,6 +90,8 @@ def version_tags(
     }
     if parent is not None:
         tags["parent"] = parent
+    if outcome is not None:
+        tags["outcome"] = outcome
     if plan.registry.expires_after_days is not None:
         end = datetime.now(UTC) + timedelta(days=plan.registry.expires_after_days)
         tags["expires_at"] = end.isoformat(timespec="seconds")

@@ -176,6 +176,10 @@ class MlflowTracker:
             return "", 0
         return self._registry.register(run_id, model_uri, bundle, tags)
 
+    def mark_version(self, name: str, version: int, tags: Mapping[str, object]) -> None:
+        """Add or replace tags of a registered version."""
+        self._registry.mark(name, version, tags)
+
     def set_alias(
         self,
         name: str,

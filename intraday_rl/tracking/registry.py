@@ -99,6 +99,15 @@ class MlflowRegistry:
             self.write_file()
             return change
 
+    def mark(self, name: str, version: int, tags: Mapping[str, object]) -> None:
+        """As `Tracker.mark_version`."""
+        with self._changing():
+            for key, value in tags.items():
+                patiently(
+                    self._client.set_model_version_tag, name, str(version), key, as_text(value)
+                )
+            self.write_file()
+
     def content(self) -> Registry:
         """Everything registered, as the store has it now."""
         chosen = f"name LIKE '{PREFIX}.%'"

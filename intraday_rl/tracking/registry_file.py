@@ -12,6 +12,7 @@ from intraday_rl.tracking.parts import MlflowTracking, NoTracking, without_passw
 
 PREFIX = "intraday_rl"
 CHAMPION = "champion"
+PENDING = "pending"  # `outcome` of a fine-tune that is registered and has not come to its end
 SCHEMA_VERSION = 1
 
 
@@ -25,6 +26,11 @@ class ModelVersion:
     run_id: str
     source: str
     tags: Mapping[str, str]
+
+    @property
+    def is_pending(self) -> bool:
+        """Registered by a fine-tune that has not come to its end."""
+        return self.tags.get("outcome") == PENDING
 
     def is_tagged(self, tag: str) -> bool:
         """Whether a tag that says yes or no says yes."""

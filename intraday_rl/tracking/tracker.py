@@ -118,6 +118,10 @@ class Tracker(Protocol):
         """
         ...
 
+    def mark_version(self, name: str, version: int, tags: Mapping[str, object]) -> None:
+        """Add or replace tags of a registered version."""
+        ...
+
     def set_alias(
         self,
         name: str,
@@ -208,6 +212,9 @@ class NullTracker:
         self, run_id: str, model_uri: str, bundle: Path, tags: Mapping[str, object]
     ) -> tuple[str, int]:
         return "", 0
+
+    def mark_version(self, name: str, version: int, tags: Mapping[str, object]) -> None:
+        """Record nothing."""
 
     def set_alias(
         self,

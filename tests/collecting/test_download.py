@@ -12,7 +12,8 @@ import pytest
 from intraday_rl.collecting.vendors.vendor import VendorError
 from intraday_rl.config import compose_plan
 from intraday_rl.entry.job import dry_run, run_plan
-from intraday_rl.errors import ConfigError
+from intraday_rl.errors import ConfigError, DataError
+from intraday_rl.loading import load_market
 from intraday_rl.market import stamps
 from intraday_rl.market.files import Prices
 from intraday_rl.market.store import Series
@@ -112,21 +113,49 @@ def test_a_vendor_without_such_early_bars_says_where_it_begins(tmp_path, vendor,
     assert "2021-11: 7 of 21 sessions are absent" in streams.out
 
 
-def test_splits_told_differently_are_reported_and_then_refused_until_the_user_says(
+def read_back(tmp_path, symbol: str, *more: str):
+    return load_market(
+        compose_plan([f"symbol={symbol}", "data=store", f"data.store={tmp_path}/bars", *more])
+    )
+
+
+def test_a_split_that_only_the_vendor_knows_is_believed_if_the_prices_show_it(
     tmp_path, vendor, capsys
 ):
     vendor.split_days = {"2021-11-08": 4.0}
+    before = vendor.rows["timestamp"] < pd.Timestamp("2021-11-08", tz="UTC")
+    vendor.rows.loc[before, ["open", "high", "low", "close"]] *= 4.0
     download(tmp_path)
     shown = capsys.readouterr().out
     assert "2021-11-08: vendor 4:1, shipped none" in shown
-    assert "they may be adjusted already" in shown
-    from intraday_rl.errors import DataError
-    from intraday_rl.loading import load_market
+    assert "the prices of these nights settle it" in shown
+    bars = read_back(tmp_path, "SPY").symbol
+    assert bars.frame["split_factor"].unique().tolist() == [4.0, 1.0]
+    assert any("splits settled by the prices" in note for note in bars.notes)
 
-    read = ["symbol=SPY", "data=store", f"data.store={tmp_path}/bars"]
+
+def test_a_split_that_the_prices_do_not_show_is_not_believed(tmp_path, vendor):
+    vendor.split_days = {"2021-11-08": 4.0}
+    download(tmp_path)
+    assert (read_back(tmp_path, "SPY").symbol.frame["split_factor"] == 1.0).all()
+
+
+def test_splits_told_differently_on_a_night_that_is_not_clear_are_the_users_to_say(
+    tmp_path, vendor, capsys
+):
+    vendor.split_days = {"2021-11-08": 1.2}
+    download(tmp_path)
+    assert "reading is refused until data.splits says what is right" in capsys.readouterr().out
     with pytest.raises(DataError, match=r"disagree on splits: 2021-11-08.*data\.splits"):
-        load_market(compose_plan(read))
-    assert load_market(compose_plan([*read, "data.splits={}"])).symbol.split_factor_known
+        read_back(tmp_path, "SPY")
+    assert read_back(tmp_path, "SPY", "data.splits={}").symbol.split_factor_known
+
+
+def test_adjusted_prices_settle_nothing(tmp_path, vendor):
+    vendor.prices, vendor.split_days = Prices.adjusted, {"2021-11-08": 4.0}
+    download(tmp_path)
+    with pytest.raises(DataError, match="disagree on splits"):
+        read_back(tmp_path, "SPY")
 
 
 def test_a_dry_run_asks_nobody_and_writes_nothing(tmp_path, vendor, capsys):

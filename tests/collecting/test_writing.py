@@ -40,6 +40,15 @@ def test_the_same_bars_have_the_same_fingerprint_in_whatever_order_they_came(
     )
 
 
+def test_a_lost_file_comes_back_when_its_month_is_fetched_again(series, catalogue, rows):
+    month = rows("2021-11-01", "2021-11-30")
+    with writing_alone(series):
+        before = kept(series, catalogue, month, ("2021-11",))
+        series.part("2021-11").unlink()
+        after = kept(series, before, month, ("2021-11",))
+    assert unreadable_months(series, after) == []
+
+
 def test_sessions_that_a_vendor_no_longer_has_are_kept(series, catalogue, rows):
     month = rows("2021-11-01", "2021-11-30")
     with writing_alone(series):

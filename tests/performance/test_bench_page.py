@@ -61,14 +61,17 @@ def test_a_page_without_its_markers_is_refused(page: str) -> None:
 
 
 def test_a_row_measured_again_takes_the_old_ones_place_and_a_new_one_the_end() -> None:
-    page = "of today\n\n| what | here |\n|---|---|\n| one | 1 |\n| two | 2 |\n\n| one | other |\n"
-    again = with_rows(page, "of today", ["| two | 3 |", "| three | 4 |"])
-    assert again == page.replace("| two | 2 |", "| two | 3 |\n| three | 4 |")
+    table = "| what | here |\n|---|---|\n| one | 1 |\n| two | 2 |\n\n| one | other |\n"
+    page = f"Measured 1 on a machine.\n\n{table}"
+    again = with_rows(page, "Measured 2 on a machine.", ["pairs"], ["| two | 3 |", "| three | 4 |"])
+    assert again == page.replace("| two | 2 |", "| two | 3 |\n| three | 4 |").replace(
+        "machine.", "machine.\n\nMeasured 2 again: pairs."
+    )
 
 
-def test_rows_of_another_day_or_machine_do_not_mix() -> None:
-    with pytest.raises(ValueError, match="another day, machine or versions"):
-        with_rows("of yesterday\n", "of today", ["| one | 1 |"])
+def test_rows_of_another_machine_do_not_mix() -> None:
+    with pytest.raises(ValueError, match="another machine or other versions"):
+        with_rows("Measured 1 on a machine.\n", "Measured 1 on another.", ["x"], ["| one | 1 |"])
 
 
 def test_the_page_of_the_project_can_be_written() -> None:

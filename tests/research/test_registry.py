@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from intraday_rl.agents.bundle import load_bundle
 from intraday_rl.config import compose_plan, reload, saved
 from intraday_rl.errors import ConfigError, ModelError
 from intraday_rl.model_choice import choose_model
@@ -164,6 +165,9 @@ def test_the_version_leads_to_its_run_its_model_and_the_same_actions(tmp_path):
     registry_file(outputs).unlink()
     assert choose_model(planned(outputs), "latest").version == 1
     assert registry_file(outputs).is_file()
+    shutil.rmtree(outputs / "runs")
+    copy = choose_model(planned(outputs), "latest").bundle
+    assert load_bundle(copy).card.facts["fold_key"] == version.tags["fold_key"]
 
 
 def test_an_agent_that_abstained_is_registered_and_never_champion(tmp_path, caplog):

@@ -18,7 +18,7 @@ from intraday_rl.outcome import Context
 from intraday_rl.plan import Plan
 from intraday_rl.research.fine_tune.checking import Checks
 from intraday_rl.research.fine_tune.overrides import COST_BOOK, FILL_RULE, SETTINGS, check_asked
-from intraday_rl.research.fine_tune.spans import Spans, spans_of
+from intraday_rl.research.fine_tune.spans import FEWEST_SESSIONS, Spans, spans_of
 from intraday_rl.research.fine_tune.tuning import check_batch
 from intraday_rl.stage import Stage
 from intraday_rl.tasks import FineTune
@@ -54,7 +54,7 @@ def prepare(plan: Plan, context: Context, checks: Checks) -> Prepared:
             sessions=task.sessions,
             holdout_sessions=task.holdout_sessions,
         ),
-        lambda found: f"{len(found.tuning)} to tune on, {len(found.held_out)} held out",
+        _said_of,
     )
     checks.want("held-out days", lambda: check_unseen(parent, spans))
     stage = open_stage(plan, parent, market, checks)
@@ -115,6 +115,13 @@ def open_stage(
     return Stage.of(dataset, parent.fitting())
 
 
+def _said_of(spans: Spans) -> str:
+    found = f"{len(spans.tuning)} to tune on, {len(spans.held_out)} held out"
+    if len(spans.held_out) < FEWEST_SESSIONS:
+        return f"{found}: fewer than {FEWEST_SESSIONS} prove nothing, the champion would stay"
+    return found
+
+
 def check_unseen(parent: TrainedModel, spans: Spans) -> str:
     """The days that judge must be new to the model, or the comparison would favour it."""
     seen = dt.date.fromisoformat(parent.last_seen)
@@ -131,7 +138,10 @@ def _check_agent(parent: TrainedModel) -> str:
     agent = parent.agent
     if isinstance(agent, SacJax):
         agent.check_installed()
-    return f"{parent.bundle.card.agent} learned, and can be trained here"
+    can = f"{parent.bundle.card.agent} learned, and can be trained here"
+    return (
+        f"{can}; it abstained: what is tuned from it is never promoted" if parent.abstained else can
+    )
 
 
 def _checked_dataset(

@@ -18,11 +18,11 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from intraday_rl.research.fine_tune.spans import FEWEST_SESSIONS
 from intraday_rl.statistics.arrays import is_constant
 from intraday_rl.statistics.intervals import paired_interval
 from intraday_rl.tasks import Promotion
 
-FEWEST_SESSIONS = 20
 CONFIDENCE = 0.90
 BPS = 1e4
 

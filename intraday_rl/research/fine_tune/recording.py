@@ -20,6 +20,7 @@ from intraday_rl.research.fine_tune.job import Job
 from intraday_rl.research.fine_tune.lineage import facts_of, lineage_of, options_described
 from intraday_rl.research.registration import obstacle, version_tags
 from intraday_rl.saved_plan import SavedPlan
+from intraday_rl.tracking.registry_file import PENDING
 from intraday_rl.tracking.tracker import RunStatus, Tracker, open_tracker
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,11 @@ class Recorded:
         return cls(plan, tracker, run_id)
 
     def register(self, prepared: Prepared, job: Job, decision: Decision) -> dict[str, Any]:
-        """The challenger as a version, whatever the gate found; what the document says of it."""
+        """The challenger as a version, whatever the gate found; what the document says of it.
+
+        Until `close` it is pending, so that after a kill `latest` still means the model that this
+        fine-tune began with, and the same command goes on.
+        """
         why_not = obstacle(self.plan)
         content: dict[str, Any] = {
             "name": None,
@@ -82,7 +87,7 @@ class Recorded:
         model = self.tracker.log_model(self.run_id, bundle, names)
         tags = version_tags(
             self.plan, _own_record(prepared), _facts(prepared, job), bundle, KIND,
-            parent=_shown_parent(prepared),
+            parent=_shown_parent(prepared), outcome=PENDING,
         )  # fmt: skip
         name, version = self.tracker.register_bundle(self.run_id, model, bundle, tags)
         return {**content, "name": name, "version": version, "alias_moved": decision.promoted}
@@ -104,12 +109,19 @@ class Recorded:
         tracker.finish(run_id)
 
     def promote(self, registry: dict[str, Any], decision: Decision) -> bool:
-        """Move the alias, last of all; whether it moved now."""
+        """Move the alias, after everything it rests on; whether it moved now."""
         if not registry["alias_moved"]:
             return False
         reason = f"fine-tune: {decision.reason.value}"
         moved = self.tracker.set_alias(registry["name"], registry["version"], reason)
         return moved is not None
+
+    def close(self, content: dict[str, Any]) -> None:
+        """Mark the version with what became of it, last of all."""
+        registry = content["registry"]
+        if registry["version"] is not None:
+            marks = {"outcome": content["outcome"], "gate": content["gate"]["reason"]}
+            self.tracker.mark_version(registry["name"], registry["version"], marks)
 
     @contextmanager
     def closed_whatever_happens(self) -> Iterator[None]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from intraday_rl.errors import DataError
 
+FEWEST_SESSIONS = 20  # held out; fewer prove nothing
+
 
 @dataclass(frozen=True, slots=True)
 class Spans:

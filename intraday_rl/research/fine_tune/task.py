@@ -1,10 +1,11 @@
-"""Carry out `task=fine_tune`: check, tune, compare, decide, record. The alias moves last.
+"""Carry out `task=fine_tune`: check, tune, compare, decide, record. The alias moves near the end.
 
 | killed | what is there | the same command |
 |---|---|---|
 | in training | a checkpoint | goes on from it |
 | after `result.json` | challenger, ledgers | decides and records |
-| after registration | the version, found by its key | decides the same, moves the alias |
+| after registration | the version, found by its key, pending: not yet `latest` | decides the
+  same, moves the alias, marks the version |
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def run(plan: Plan, context: Context) -> Outcome:
         write_json(job.run.fine_tune, content)
         recorded.finish(job, result, content)
         moved = recorded.promote(registry, decision)
+        recorded.close(content)
     print_fine_tune(job, content, moved)
     return Outcome(score=math.nan, code=0, run_key=job.run.key)
 
@@ -112,13 +114,13 @@ def decide(
     returns = {name: np.array(days) for name, days in result["daily_returns"].items()}
     opponents = {"parent": returns["parent"]}
     barred = Reason.abstained if prepared.parent.abstained else None
-    champion = champion_in_office(plan, prepared, job.key)
-    if champion is not None:
-        try:
+    try:
+        champion = champion_in_office(plan, prepared, job.key)
+        if champion is not None:
             opponents["champion"] = returns_of(champion, prepared, context)
-        except ModelError as error:
-            logger.warning("the champion cannot be compared: %s", error)
-            barred = barred or Reason.champion_not_comparable
+    except ModelError as error:
+        logger.warning("the champion cannot be compared: %s", error)
+        barred = barred or Reason.champion_not_comparable
     return judge(
         returns["challenger"],
         opponents,

@@ -28,6 +28,14 @@ def failures(model, *overrides: str) -> dict[str, str]:
     return {check.name: check.detail for check in checks.done if not check.passed}
 
 
+def test_a_hold_out_too_short_to_prove_anything_is_said_before_training(model):
+    plan, context = model.composed("dry_run=true", "task.holdout_sessions=19")
+    checks = Checks(lenient=True)
+    prepare(plan, context, checks)
+    (found,) = [check for check in checks.done if check.name == "sessions"]
+    assert "19 held out: fewer than 20 prove nothing" in found.detail
+
+
 def rewritten(path: Path, change) -> None:
     content = json.loads(path.read_text())
     change(content)

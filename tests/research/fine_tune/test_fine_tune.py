@@ -202,9 +202,11 @@ def test_a_kill_between_version_and_alias_leaves_the_alias_and_is_made_up_for(mo
             model.tune(*always)
     (one,) = registered(model).values()
     assert one["aliases"] == {}
+    assert one["versions"][0]["tags"]["outcome"] == "pending"
     model.tune(*always)
     (one,) = registered(model).values()
     assert one["aliases"] == {"champion": 1}
+    assert one["versions"][0]["tags"]["outcome"] == "promoted"
     assert len(one["versions"]) == 1
 
 

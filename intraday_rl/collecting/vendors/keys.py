@@ -1,0 +1,34 @@
+"""Keys of vendors: read from the environment when somebody is asked, shown nowhere."""
+
+from __future__ import annotations
+
+import os
+import string
+from collections.abc import Iterable
+
+from intraday_rl.errors import ConfigError, one_line_of
+
+_ALLOWED = frozenset(string.ascii_letters + string.digits + string.punctuation)
+
+
+def keys_of(vendor: str, where: str, *names: str) -> tuple[str, ...]:
+    """The values of environment variables; `ConfigError` names those that are missing or no key."""
+    missing = [name for name in names if not os.environ.get(name)]
+    if missing:
+        remedy = f"needs {' and '.join(missing)} in the environment; keys are given by {where}"
+        raise ConfigError("data.vendor", vendor, remedy)
+    values = tuple(os.environ[name] for name in names)
+    for name, value in zip(names, values, strict=True):
+        # Refused here: a client's own message would show the value.
+        if not _ALLOWED.issuperset(value):
+            remedy = f"{name} holds a space or a sign that no key has; copy it again from {where}"
+            raise ConfigError("data.vendor", vendor, remedy)
+    return values
+
+
+def without_keys(text: object, keys: Iterable[str]) -> str:
+    """A vendor's words on one line, with nothing of the keys in them."""
+    words = str(text)
+    for key in keys:
+        words = words.replace(key, "***")
+    return one_line_of(words)
