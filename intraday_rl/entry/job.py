@@ -62,6 +62,7 @@ DRY_RUNS: dict[type, str] = {
     Download: "intraday_rl.collecting.download:show",
     ImportBars: "intraday_rl.collecting.import_bars:show",
     Inspect: "intraday_rl.collecting.inspection.task:show",
+    Paper: "intraday_rl.live.task:show",
 }
 
 

@@ -90,7 +90,7 @@ class TradingDay:
         return pd.DatetimeIndex(self._grid["bar_end"])
 
     def decides_at(self, bar_end: pd.Timestamp) -> bool:
-        """Whether a decision is taken at the end of this bar: it could be filled before the exit."""
+        """Whether a decision is taken at this bar's end: could it be filled before the exit?"""
         return bool(bar_end in set(self._decision_ends()))
 
     def sight(self, symbol: Bars, benchmark: Bars, actions: Actions) -> Sight:

@@ -63,6 +63,21 @@ def run(plan: Plan, context: Context) -> Outcome:
     return Outcome(math.nan, 1 if content["differences"] else 0)
 
 
+def show(plan: Plan, context: Context) -> int:
+    """The dry run: the model, the day and what it would be compared with; nothing is played."""
+    task = _task(plan)
+    day = parse_day("task.day", task.day)
+    model = open_to_play(choose_model(plan, task.model), context.reload)
+    market = load_market(model.on(plan))
+    sessions = len(_before(market, day).symbol.session_index())
+    compared = "nothing" if _backtest(model, day) is None else "the backtest's ledger"
+    sys.stdout.write(
+        f"{model.bundle.folder}: {day} after {sessions} sessions of history, compared with "
+        f"{compared}\ndry run: nothing was played, nothing was written\n"
+    )
+    return 0
+
+
 def _opening(
     plan: Plan, model: TrainedModel, history: MarketData, backtest: pd.DataFrame | None, day: date
 ) -> Opening:

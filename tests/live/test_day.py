@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 import pandas as pd
 import pytest
@@ -22,7 +23,7 @@ def test_a_session_played_bar_by_bar_has_the_backtests_ledger(backtest, text):
 
 def test_each_session_opens_with_what_the_one_before_left(backtest):
     days = [stamp.date() for stamp in backtest.ledger["session"].unique()]
-    for day, following in zip(days[:3], days[1:4], strict=True):
+    for day, following in pairwise(days[:4]):
         _, after = backtest.played(day)
         assert after == backtest.day(following).opening
 

@@ -12,6 +12,8 @@ from intraday_rl.entry.job import run_plan
 from intraday_rl.errors import DataError
 from intraday_rl.trading.ledger import read_ledger, write_ledger
 
+pytestmark = pytest.mark.slow("paper")  # it trains a model first
+
 BARS = ["data.start=2021-01-04", "data.end=2021-12-31", "tracking=none"]
 FOLD = [
     "windows=auto", "windows.train_size=6 months", "windows.test_size=3 months",
