@@ -64,6 +64,7 @@ def needed(option: str) -> list[str]:
         "fine_tune_study": ["task.start='2022-01-03'", "task.end='2022-12-30'"],
         "download": ["task.start='2018-01-01'"],
         "import": ["task.path=bars"],
+        "paper": ["task.model=abc", "task.day='2022-03-14'"],
         "cost_surface": ["task.run=abc"],
         "audit": ["task.run=abc"],
     }.get(option, [])

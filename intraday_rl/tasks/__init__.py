@@ -4,6 +4,7 @@ from intraday_rl.tasks.bars import Download, ImportBars, Inspect
 from intraday_rl.tasks.days import parse_day
 from intraday_rl.tasks.housekeeping import Clean, Status
 from intraday_rl.tasks.judging import Audit, CostSurface, Verdict
+from intraday_rl.tasks.paper import Paper
 from intraday_rl.tasks.registry import ALIAS, Promote
 from intraday_rl.tasks.training import FinalFit, WalkForward
 from intraday_rl.tasks.tuning import Cadence, FineTune, FineTuneStudy, Promotion
@@ -20,6 +21,7 @@ __all__ = [
     "FineTuneStudy",
     "ImportBars",
     "Inspect",
+    "Paper",
     "Promote",
     "Promotion",
     "Status",

@@ -453,6 +453,15 @@ SECTIONS: dict[str, Section] = {
             "task.against_timezone": OfTask("tests/collecting/test_inspection.py"),
         },
     ),
+    "task=paper": Section(
+        (),
+        {
+            "task.model": OfTask("tests/live/test_paper_task.py"),
+            "task.feed": OfTask("tests/live/test_paper_task.py"),
+            "task.day": OfTask("tests/live/test_paper_task.py"),
+            "task.speed": OfTask("tests/live/test_paper_task.py"),
+        },
+    ),
     "task=status": Section((), NOTHING),
     "task=clean": Section(
         (),

@@ -13,10 +13,10 @@ from intraday_rl.model_choice import ChosenModel, choose_model
 from intraday_rl.outcome import Context
 from intraday_rl.plan import Plan
 from intraday_rl.research.fine_tune.checks import Prepared
-from intraday_rl.research.fine_tune.parent import open_parent
-from intraday_rl.research.fine_tune.stage import Stage
 from intraday_rl.research.rollout import walk
+from intraday_rl.stage import Stage
 from intraday_rl.tracking.registry_file import CHAMPION, read_registry, registered_name
+from intraday_rl.trained_model import open_model
 
 
 def champion_in_office(plan: Plan, prepared: Prepared, challenger_key: str) -> ChosenModel | None:
@@ -38,7 +38,7 @@ def champion_in_office(plan: Plan, prepared: Prepared, challenger_key: str) -> C
 
 def returns_of(champion: ChosenModel, prepared: Prepared, context: Context) -> NDArray[np.float64]:
     """Its daily returns on the held-out sessions; refused if it saw or trades something else."""
-    other, dataset = open_parent(champion, context.reload), prepared.dataset
+    other, dataset = open_model(champion, context.reload), prepared.dataset
     other.bundle.schema.check(FeatureSchema.of(dataset.observation_names, dataset.features))
     own = prepared.parent.plan
     for key in ("env", "reward"):

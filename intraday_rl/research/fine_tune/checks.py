@@ -18,18 +18,18 @@ from intraday_rl.outcome import Context
 from intraday_rl.plan import Plan
 from intraday_rl.research.fine_tune.checking import Checks
 from intraday_rl.research.fine_tune.overrides import COST_BOOK, FILL_RULE, SETTINGS, check_asked
-from intraday_rl.research.fine_tune.parent import Parent, open_parent
 from intraday_rl.research.fine_tune.spans import FEWEST_SESSIONS, Spans, spans_of
-from intraday_rl.research.fine_tune.stage import Stage
 from intraday_rl.research.fine_tune.tuning import check_batch
+from intraday_rl.stage import Stage
 from intraday_rl.tasks import FineTune
+from intraday_rl.trained_model import TrainedModel, open_model
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """All that a fine-tune needs, checked; `plan` is the model's own on the data of now."""
 
-    parent: Parent
+    parent: TrainedModel
     plan: Plan
     stage: Stage
     spans: Spans
@@ -64,12 +64,12 @@ def prepare(plan: Plan, context: Context, checks: Checks) -> Prepared:
     return Prepared(parent, stage.dataset.plan, stage, spans, found)
 
 
-def choose_parent(plan: Plan, context: Context, spec: str, checks: Checks) -> Parent:
+def choose_parent(plan: Plan, context: Context, spec: str, checks: Checks) -> TrainedModel:
     """The model that `spec` names, read without executing anything, and agreeing with the words
     of the command."""
     parent = checks.need(
         "model",
-        lambda: open_parent(choose_model(plan, spec), context.reload),
+        lambda: open_model(choose_model(plan, spec), context.reload),
         lambda found: f"{found.bundle.folder} loads, without executing anything in it",
     )
     checks.want("agent", lambda: _check_agent(parent))
@@ -86,7 +86,7 @@ def choose_parent(plan: Plan, context: Context, spec: str, checks: Checks) -> Pa
     return parent
 
 
-def fitting_market(plan: Plan, parent: Parent, checks: Checks) -> MarketData:
+def fitting_market(plan: Plan, parent: TrainedModel, checks: Checks) -> MarketData:
     """The bars of now, if the model can read them."""
     own = parent.plan
 
@@ -102,7 +102,7 @@ def fitting_market(plan: Plan, parent: Parent, checks: Checks) -> MarketData:
 
 
 def open_stage(
-    plan: Plan, parent: Parent, market: MarketData, checks: Checks, *, keep: bool = True
+    plan: Plan, parent: TrainedModel, market: MarketData, checks: Checks, *, keep: bool = True
 ) -> Stage:
     """Features of the bars, checked against what the model was made with."""
     dataset = checks.need(
@@ -122,7 +122,7 @@ def _said_of(spans: Spans) -> str:
     return found
 
 
-def check_unseen(parent: Parent, spans: Spans) -> str:
+def check_unseen(parent: TrainedModel, spans: Spans) -> str:
     """The days that judge must be new to the model, or the comparison would favour it."""
     seen = dt.date.fromisoformat(parent.last_seen)
     if spans.held_out[0] > seen:
@@ -134,7 +134,7 @@ def check_unseen(parent: Parent, spans: Spans) -> str:
     )
 
 
-def _check_agent(parent: Parent) -> str:
+def _check_agent(parent: TrainedModel) -> str:
     agent = parent.agent
     if isinstance(agent, SacJax):
         agent.check_installed()
@@ -144,7 +144,9 @@ def _check_agent(parent: Parent) -> str:
     )
 
 
-def _checked_dataset(plan: Plan, parent: Parent, market: MarketData, *, keep: bool) -> Dataset:
+def _checked_dataset(
+    plan: Plan, parent: TrainedModel, market: MarketData, *, keep: bool
+) -> Dataset:
     dataset = open_dataset(parent.on(plan), market, keep_features=keep)
     parent.bundle.schema.check(FeatureSchema.of(dataset.observation_names, dataset.features))
     return dataset
@@ -203,7 +205,7 @@ def _warm(stage: Stage, spans: Spans) -> str:
     return "every session has complete features"
 
 
-def _batch(stage: Stage, parent: Parent, spans: Spans, task: FineTune) -> str:
+def _batch(stage: Stage, parent: TrainedModel, spans: Spans, task: FineTune) -> str:
     decisions, batch = stage.decisions(spans.tuning), parent.agent.batch_size
     check_batch(decisions, batch, task)
     return f"{decisions} decisions refill the replay memory, a batch is {batch}"

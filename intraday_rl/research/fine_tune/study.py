@@ -36,20 +36,20 @@ from intraday_rl.research.fine_tune.document import decision_described
 from intraday_rl.research.fine_tune.gate import Decision, judge
 from intraday_rl.research.fine_tune.job import job_of, own_code_hash
 from intraday_rl.research.fine_tune.lineage import facts_of, lineage_of
-from intraday_rl.research.fine_tune.parent import Parent, open_parent
 from intraday_rl.research.fine_tune.periods import periods_of, sessions_of
 from intraday_rl.research.fine_tune.result import shown
 from intraday_rl.research.fine_tune.spans import spans_of
-from intraday_rl.research.fine_tune.stage import Stage
 from intraday_rl.research.fine_tune.study_plot import write_study_plot
 from intraday_rl.research.fine_tune.study_record import print_study, record_study
 from intraday_rl.research.fine_tune.task import result_of
 from intraday_rl.research.fit import fold_generator
 from intraday_rl.research.lockbox import Lockbox, Look
 from intraday_rl.research.rollout import Walk, walk
+from intraday_rl.stage import Stage
 from intraday_rl.statistics.intervals import paired_interval
 from intraday_rl.tasks import FineTune, FineTuneStudy, Promotion
 from intraday_rl.trading.ledger import write_ledger
+from intraday_rl.trained_model import TrainedModel, open_model
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Round:
     key: str | None
     place: str | None
     gate: dict[str, Any] | None
-    parent: Parent  # in office after the gate
+    parent: TrainedModel  # in office after the gate
 
 
 class Shifts:
@@ -117,7 +117,9 @@ def run(plan: Plan, context: Context) -> Outcome:
     return Outcome(score=math.nan, code=0, run_key=run_folder.key)
 
 
-def study_key(task: FineTuneStudy, parent: Parent, stage: Stage, tested: Sequence[date]) -> str:
+def study_key(
+    task: FineTuneStudy, parent: TrainedModel, stage: Stage, tested: Sequence[date]
+) -> str:
     """The same model, days, options, bars and code are the same study."""
     options = {name: value for name, value in asdict(task).items() if name != "model"}
     market = stage.dataset.market
@@ -136,7 +138,7 @@ def study_key(task: FineTuneStudy, parent: Parent, stage: Stage, tested: Sequenc
 def _rounds(
     plan: Plan,
     context: Context,
-    parent: Parent,
+    parent: TrainedModel,
     stage: Stage,
     days: Sequence[date],
     tested: Sequence[date],
@@ -167,7 +169,7 @@ def _rounds(
         logger.info("%s: %s", period[0], decision.reason.value)
         if decision.promoted:
             chosen = ChosenModel(job.folder.bundle, job.place, None, None, {})
-            in_office = open_parent(chosen, context.reload)
+            in_office = open_model(chosen, context.reload)
         rounds.append(
             Round(
                 period,
@@ -183,7 +185,7 @@ def _rounds(
 
 
 def _decided(
-    options: FineTune, parent: Parent, result: dict[str, Any], generator: np.random.Generator
+    options: FineTune, parent: TrainedModel, result: dict[str, Any], generator: np.random.Generator
 ) -> Decision:
     """The gate as on that morning. Abstention bars nobody here: the frozen model trades too."""
     returns = {name: np.array(daily) for name, daily in result["daily_returns"].items()}
@@ -199,7 +201,7 @@ def _decided(
 
 
 def _walks(
-    stage: Stage, parent: Parent, rounds: Sequence[Round], tested: Sequence[date]
+    stage: Stage, parent: TrainedModel, rounds: Sequence[Round], tested: Sequence[date]
 ) -> dict[str, Walk]:
     """Two accounts through the same sessions: the model as it was, and whoever was in office."""
     policies = [one.parent.bundle.policy for one in rounds for _ in one.sessions]
@@ -212,7 +214,7 @@ def _walks(
 
 def _content(
     task: FineTuneStudy,
-    parent: Parent,
+    parent: TrainedModel,
     stage: Stage,
     rounds: Sequence[Round],
     walks: dict[str, Walk],

@@ -16,12 +16,12 @@ import pandas as pd
 from intraday_rl.agents.actor import ActorPolicy
 from intraday_rl.agents.bundle import PolicyState
 from intraday_rl.errors import ConfigError, ModelError
-from intraday_rl.research.fine_tune.parent import Parent
 from intraday_rl.research.fine_tune.refill import Refill, refill
-from intraday_rl.research.fine_tune.stage import Stage
 from intraday_rl.research.fit import Conduct, reward_scale
+from intraday_rl.stage import Stage
 from intraday_rl.tasks import FineTune
 from intraday_rl.trading.vector_env import TradingVectorEnv
+from intraday_rl.trained_model import TrainedModel
 
 if TYPE_CHECKING:
     from intraday_rl.agents.learner import Learner
@@ -48,7 +48,7 @@ class Tuned:
 
 
 def tune(
-    parent: Parent,
+    parent: TrainedModel,
     stage: Stage,
     sessions: Sequence[dt.date],
     options: FineTune,
@@ -140,7 +140,7 @@ def check_batch(decisions: int, batch_size: int, options: FineTune) -> None:
     )
 
 
-def _check_weights(parent: Parent, learner: Learner) -> None:
+def _check_weights(parent: TrainedModel, learner: Learner) -> None:
     """The network that acts and the one that would be trained are the same."""
     policy = parent.bundle.policy
     acts = policy.as_arrays() if isinstance(policy, ActorPolicy) else {}

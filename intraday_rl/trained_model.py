@@ -27,7 +27,7 @@ NEEDED_FACTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Parent:
+class TrainedModel:
     """A model chosen to be tuned; `plan` is its own, as it was trained."""
 
     chosen: ChosenModel
@@ -97,7 +97,18 @@ class Parent:
         return digest.hexdigest()[:16]
 
 
-def open_parent(chosen: ChosenModel, reload: Callable[[str], Plan]) -> Parent:
+def open_to_play(chosen: ChosenModel, reload: Callable[[str], Plan]) -> TrainedModel:
+    """Read a bundle that is to act, not to learn on: a baseline's as well."""
+    bundle = load_bundle(chosen.bundle)
+    missing = [name for name in NEEDED_FACTS if name not in bundle.card.facts]
+    if missing:
+        raise ModelError(
+            f"{bundle.folder}: its card lacks {', '.join(missing)}: train it with this version"
+        )
+    return TrainedModel(chosen, bundle, reload(bundle.plan_yaml))
+
+
+def open_model(chosen: ChosenModel, reload: Callable[[str], Plan]) -> TrainedModel:
     """Read the bundle; nothing in it is executed, and `sb3.zip` is not opened."""
     bundle = load_bundle(chosen.bundle)
     check_state_file(bundle.training_state)
@@ -107,4 +118,4 @@ def open_parent(chosen: ChosenModel, reload: Callable[[str], Plan]) -> Parent:
             f"{bundle.folder}: its card lacks {', '.join(missing)}: "
             "train it with this version before tuning it"
         )
-    return Parent(chosen, bundle, reload(bundle.plan_yaml))
+    return TrainedModel(chosen, bundle, reload(bundle.plan_yaml))

@@ -1,0 +1,118 @@
+"""A backtest by a policy with drawn weights, and its sessions played again bar by bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from intraday_rl.agents.actor import ActorPolicy
+from intraday_rl.config import compose_plan
+from intraday_rl.dataset import Fold, Split, open_dataset, open_fold
+from intraday_rl.live.day import Opening, TradingDay
+from intraday_rl.live.opening import opening_from
+from intraday_rl.loading import resolve
+from intraday_rl.market.bars import Bars
+from intraday_rl.market.sources import MarketData
+from intraday_rl.plan import Plan
+from intraday_rl.research.rollout import walk
+from intraday_rl.stage import Stage
+
+
+def drawn_actor(width: int, seed: int = 0) -> ActorPolicy:
+    """Weights that nobody trained: actions of every size, sensitive to the last bit."""
+    random = np.random.default_rng(seed)
+    shapes = [(16, width), (1, 16)]
+    arrays = {}
+    for number, shape in enumerate(shapes):
+        arrays[f"weight_{number}"] = random.normal(0, 1.2, shape).astype(np.float32)
+        arrays[f"bias_{number}"] = np.zeros(shape[0], np.float32)
+    return ActorPolicy.from_arrays(arrays)
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """A fold, the policy, and the ledger of its test."""
+
+    plan: Plan
+    market: MarketData
+    fold: Fold
+    policy: ActorPolicy
+    ledger: pd.DataFrame
+
+    @property
+    def stage(self) -> Stage:
+        return Stage.of(self.fold.dataset, self.fold.fitting)
+
+    def before(self, day: date) -> MarketData:
+        """The market up to the session before."""
+        first = self.market.symbol.session_index()[0].date()
+        last = (pd.Timestamp(day) - pd.Timedelta(days=1)).date()
+        return replace(
+            self.market,
+            symbol=self.market.symbol.between(first, last),
+            benchmark=self.market.benchmark.between(first, last),
+        )
+
+    def day(self, day: date) -> TradingDay:
+        opening = opening_from(self.stage, self.ledger, day)
+        return TradingDay(self.plan, self.fold.fitting, self.before(day), day, opening)
+
+    def played(self, day: date) -> tuple[pd.DataFrame, Opening]:
+        """The session's ledger, each decision taken with the bars up to it alone."""
+        session = self.day(day)
+        symbol = self.market.symbol.between(day, day)
+        benchmark = self.market.benchmark.between(day, day)
+        self.policy.begin_session()
+        actions: dict[pd.Timestamp, float] = {}
+        for bar_end in pd.DatetimeIndex(symbol.frame["bar_end"]):
+            if session.decides_at(bar_end):
+                seen = session.sight(upto(symbol, bar_end), upto(benchmark, bar_end), actions)
+                actions[bar_end] = self.policy.predict(seen.observation)
+        return session.ledger(symbol, benchmark, actions, "fold", 0)
+
+    def rows(self, day: date) -> pd.DataFrame:
+        return self.ledger[self.ledger["session"] == pd.Timestamp(day)].reset_index(drop=True)
+
+
+def upto(bars: Bars, bar_end: pd.Timestamp) -> Bars:
+    known = bars.frame[bars.frame["bar_end"] <= bar_end].reset_index(drop=True)
+    return replace(bars, frame=known)
+
+
+def backtest_of(*overrides: str, fold_number: int = 0) -> Backtest:
+    plan = compose_plan(["tracking=none", *overrides])
+    resolved = resolve(plan)
+    dataset = open_dataset(plan, resolved.market, keep_features=False)
+    fold = open_fold(dataset, resolved.windows[fold_number])
+    plan = replace(plan, features=dataset.features)
+    policy = drawn_actor(len(fold.observation_names))
+    ledger = walk(fold.problem(Split.test), policy).ledger("fold", 0)
+    return Backtest(plan, resolved.market, fold, policy, ledger)
+
+
+@pytest.fixture(scope="session")
+def backtest() -> Backtest:
+    return backtest_of(
+        "data.start=2021-01-04", "data.end=2022-01-14", "windows=auto",
+        "windows.train_size=6 months", "windows.test_size=6 months",
+        "windows.validation_sessions=30",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def make_backtest() -> Callable[..., Backtest]:
+    return backtest_of
+
+
+@pytest.fixture(scope="session")
+def spy_2022(real_data: Path) -> Backtest:
+    """The canonical test year on real bars."""
+    file = real_data / "SPY_15min_2018_2025.parquet"
+    given = ("symbol=SPY", "data=parquet", f"data.path={file}", "data.bar_label=start")
+    return backtest_of(*given, fold_number=1)
