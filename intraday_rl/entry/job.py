@@ -16,9 +16,9 @@ from intraday_rl.agents.sac import SacJax
 from intraday_rl.config import compose_plan, reload, saved
 from intraday_rl.errors import ConfigError, IntradayRLError
 from intraday_rl.interruption import listening
+from intraday_rl.outcome import Context, Outcome, StopEarly
 from intraday_rl.plan import Plan
 from intraday_rl.preview import print_preview
-from intraday_rl.outcome import Context, Outcome, StopEarly
 from intraday_rl.tasks import (
     Audit,
     Clean,
@@ -30,6 +30,7 @@ from intraday_rl.tasks import (
     ImportBars,
     Inspect,
     Promote,
+    Serve,
     Status,
     Verdict,
     WalkForward,
@@ -50,6 +51,7 @@ TASKS: dict[type, str] = {
     Download: "intraday_rl.collecting.download:run",
     ImportBars: "intraday_rl.collecting.import_bars:run",
     Inspect: "intraday_rl.collecting.inspection.task:run",
+    Serve: "intraday_rl.entry.serving:run",
 }
 
 # Tasks whose dry run is not about windows.
@@ -57,6 +59,7 @@ DRY_RUNS: dict[type, str] = {
     FineTune: "intraday_rl.research.fine_tune.dry_run:show",
     FineTuneStudy: "intraday_rl.research.fine_tune.dry_run:show_study",
     Download: "intraday_rl.collecting.download:show",
+    Serve: "intraday_rl.entry.serving:show",
 }
 
 

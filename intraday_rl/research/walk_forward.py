@@ -12,9 +12,11 @@ from typing import Any
 import pandas as pd
 
 from intraday_rl.dataset import Dataset, open_dataset
+from intraday_rl.events import tell
 from intraday_rl.identity import code_hash, decisive, fold_key, run_key
 from intraday_rl.loading import Resolved, resolve
 from intraday_rl.market.windows import Window
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
 from intraday_rl.records import RunFolder, WorkFolder, git_revision, write_json, write_text
 from intraday_rl.research.all_folds import StoppedEarly, results_of
@@ -22,7 +24,6 @@ from intraday_rl.research.console import print_result
 from intraday_rl.research.fold_job import FoldJob
 from intraday_rl.research.fold_summary import FoldSummary, summarise_fold
 from intraday_rl.research.looks import lockbox_of, looks_at, planned_look, world_and_trial
-from intraday_rl.outcome import Context, Outcome
 from intraday_rl.research.plots import write_fold_plots
 from intraday_rl.research.recording import Recording, one_at_a_time
 from intraday_rl.research.report import write_report
@@ -148,6 +149,7 @@ def write_start(
     jobs: Sequence[FoldJob],
 ) -> None:
     """What the run is, written before its first fold."""
+    tell("run", run_key=folder.key)
     folder.path.mkdir(parents=True, exist_ok=True)
     write_text(folder.plan, record.text)
     write_text(folder.command, " ".join(command) + "\n")

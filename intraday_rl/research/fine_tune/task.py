@@ -18,7 +18,9 @@ import numpy as np
 
 from intraday_rl.agents.bundle import load_bundle
 from intraday_rl.errors import ModelError, TrainingStopped
+from intraday_rl.events import tell
 from intraday_rl.interruption import asked_to_stop, patiently
+from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
 from intraday_rl.records import read_json, write_json, write_text
 from intraday_rl.research.fine_tune.champion import champion_in_office, returns_of
@@ -33,7 +35,6 @@ from intraday_rl.research.fine_tune.recording import Recorded
 from intraday_rl.research.fine_tune.result import carry_out
 from intraday_rl.research.fine_tune.shown import print_fine_tune
 from intraday_rl.research.lease import leased
-from intraday_rl.outcome import Context, Outcome
 from intraday_rl.tasks import FineTune
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ def run(plan: Plan, context: Context) -> Outcome:
 
 def write_start(job: Job, prepared: Prepared, context: Context) -> None:
     """What the run is, written before its training."""
+    tell("run", run_key=job.run.key)
     job.run.path.mkdir(parents=True, exist_ok=True)
     write_text(job.run.plan, context.record.text)
     write_text(job.run.command, " ".join(context.command) + "\n")
@@ -84,7 +86,10 @@ def result_of(
 ) -> dict[str, Any]:
     """The finished result, made now or before; raises `Interrupted` after a signal."""
 
+    tell("fits", fits=[{"window": job.name, "seed": job.seed}])
+
     def report(done: int, total: int, score: float | None) -> None:
+        tell("progress", window=job.name, seed=job.seed, done=done, total=total)
         if total and done * 10 // total != (done - 1) * 10 // total:
             logger.info("%s: %d of %d decisions", job.name, done, total)
 
