@@ -30,6 +30,7 @@ from intraday_rl.tasks import (
     ImportBars,
     Inspect,
     Promote,
+    Serve,
     Status,
     Verdict,
     WalkForward,
@@ -50,6 +51,7 @@ TASKS: dict[type, str] = {
     Download: "intraday_rl.collecting.download:run",
     ImportBars: "intraday_rl.collecting.import_bars:run",
     Inspect: "intraday_rl.collecting.inspection.task:run",
+    Serve: "intraday_rl.entry.serving:run",
 }
 
 # Tasks whose dry run is not about windows.
@@ -60,6 +62,7 @@ DRY_RUNS: dict[type, str] = {
     Download: "intraday_rl.collecting.download:show",
     ImportBars: "intraday_rl.collecting.import_bars:show",
     Inspect: "intraday_rl.collecting.inspection.task:show",
+    Serve: "intraday_rl.entry.serving:show",
 }
 
 

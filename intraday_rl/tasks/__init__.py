@@ -5,6 +5,7 @@ from intraday_rl.tasks.days import parse_day
 from intraday_rl.tasks.housekeeping import Clean, Status
 from intraday_rl.tasks.judging import Audit, CostSurface, Verdict
 from intraday_rl.tasks.registry import ALIAS, Promote
+from intraday_rl.tasks.serving import Serve
 from intraday_rl.tasks.training import FinalFit, WalkForward
 from intraday_rl.tasks.tuning import Cadence, FineTune, FineTuneStudy, Promotion
 
@@ -22,6 +23,7 @@ __all__ = [
     "Inspect",
     "Promote",
     "Promotion",
+    "Serve",
     "Status",
     "Verdict",
     "WalkForward",

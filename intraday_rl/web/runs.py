@@ -1,0 +1,153 @@
+"""Finished and unfinished runs for a page, from the files below `paths.outputs` alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from intraday_rl.records import RunFolder, read_json
+
+FACTS = (
+    "symbol", "benchmark", "agent", "reward", "windows", "data_source", "synthetic",
+    "reconstructed", "bar_minutes", "fill", "fill_is_same_bar", "seeds_planned", "data_first",
+    "data_last", "data_notes", "git",
+)  # fmt: skip
+METRICS = ("sharpe", "sharpe_low", "sharpe_high", "total_return", "cagr", "max_drawdown", "sortino")
+SERIES = ("as_traded", "raw", "hold", "overnight")
+COSTS = (
+    "gross_pnl", "commission", "fees", "slippage", "impact", "financing", "total", "net_pnl",
+    "traded_notional", "bps_of_turnover",
+)  # fmt: skip
+SURVEY_SECONDS = 5.0  # a survey looks at every file; a page asks every second
+
+
+class Runs:
+    """The runs of one folder; what cannot be read is left out, what is unknown is null."""
+
+    def __init__(self, outputs: Path, survey: Callable[[], Mapping[str, Any]]) -> None:
+        self._outputs, self._survey = outputs, survey
+        self._lock = threading.Lock()
+        self._known: tuple[float, dict[str, dict[str, Any]]] = (-SURVEY_SECONDS, {})
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Every run, the newest first: its verdict, what it is, how it did."""
+        found = reversed(self._states().items())
+        return [self._brief(key, state) for key, state in found if self._folder(key)]
+
+    def detailed(self, key: str) -> dict[str, Any] | None:
+        """One run with its folds, equity curves and costs; None if there is none."""
+        folder = self._folder(key)
+        if folder is None:
+            return None
+        state = self._states().get(key, {"state": "open", "folds": {}})
+        judged, tuned = _content(folder.verdict), _content(folder.fine_tune)
+        return {
+            **self._brief(key, state),
+            "facts": {name: _content(folder.data).get(name) for name in FACTS},
+            "metrics": {name: _metrics(judged.get(name)) for name in ("as_traded", "raw", "hold")},
+            "against_hold_daily": judged.get("against_hold_daily"),
+            "folds": [
+                {"window": name, **line} for name, line in (judged.get("folds") or {}).items()
+            ],
+            "test_window_looks": judged.get("test_window_looks"),
+            "equity": _equity(judged),
+            "costs": self._costs(folder),
+            "progress": state["folds"],
+            "fine_tune": {name: tuned.get(name) for name in TUNED} if tuned else None,
+            "command": _text(folder.command),
+            "plan": _text(folder.plan),
+            "has_report": folder.report.is_file(),
+        }
+
+    def report(self, key: str) -> Path | None:
+        """The page of a run; None if it has none."""
+        folder = self._folder(key)
+        return folder.report if folder is not None and folder.report.is_file() else None
+
+    def _folder(self, key: str) -> RunFolder | None:
+        """The run's folder, if it lies where it seems to."""
+        folder = RunFolder.of(str(self._outputs), key)
+        inside = folder.path.resolve().is_relative_to(self._outputs.resolve())
+        return folder if inside and folder.data.is_file() else None
+
+    def _states(self) -> dict[str, dict[str, Any]]:
+        with self._lock:
+            asked, known = self._known
+            if time.monotonic() - asked > SURVEY_SECONDS:
+                known = {run["run_key"]: dict(run) for run in self._survey()["runs"]}
+                self._known = (time.monotonic(), known)
+            return known
+
+    def _brief(self, key: str, state: Mapping[str, Any]) -> dict[str, Any]:
+        folder = RunFolder.of(str(self._outputs), key)
+        facts, judged = _content(folder.data), _content(folder.verdict)
+        tuned = _content(folder.fine_tune)
+        return {
+            "verdict": judged.get("verdict") or tuned.get("outcome"),
+            "key": key,
+            "state": state["state"],
+            "kind": facts.get("kind") or ("final_fit" if "window" in judged else "walk_forward"),
+            "symbol": facts.get("symbol"),
+            "agent": facts.get("agent"),
+            "reward": facts.get("reward"),
+            "windows": facts.get("windows"),
+            "synthetic": facts.get("synthetic"),
+            "validation_score": judged.get("first_validation_score"),
+            **_metrics(judged.get("as_traded")),
+            "hold_sharpe": (judged.get("hold") or {}).get("sharpe"),
+            "folds_abstained": judged.get("folds_abstained"),
+            "folds_failed": judged.get("folds_failed"),
+            "sessions": len(judged.get("dates") or ()),
+            "data_last": facts.get("data_last"),
+        }
+
+    @staticmethod
+    def _costs(folder: RunFolder) -> list[dict[str, Any]]:
+        """USD by window, summed over its seeds, of the raw policy."""
+        found = []
+        for file in sorted((folder.path / "folds").glob("*/window.json")):
+            costs = _content(file).get("costs") or {}
+            found.append({"window": file.parent.name, **{name: costs.get(name) for name in COSTS}})
+        return found
+
+
+TUNED = ("outcome", "parent", "options", "tuning", "held_out", "gate", "checks", "registry")
+
+
+def _metrics(content: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: (content or {}).get(name) for name in METRICS}
+
+
+def _equity(judged: Mapping[str, Any]) -> dict[str, Any]:
+    """What one dollar becomes, day by day, in each series; begins before the first day."""
+    returns = judged.get("daily_returns") or {}
+    curves = {name: list(_compounded(returns[name])) for name in SERIES if name in returns}
+    return {"dates": judged.get("dates") or [], **curves}
+
+
+def _compounded(returns: list[float]) -> Iterator[float]:
+    grown = accumulate(returns, lambda equity, one: equity * (1.0 + one), initial=1.0)
+    next(grown)
+    return (round(equity, 8) for equity in grown)
+
+
+def _content(file: Path) -> Mapping[str, Any]:
+    """A JSON file; empty if it is not there yet."""
+    try:
+        return _read(file, file.stat().st_mtime_ns)
+    except (OSError, ValueError):
+        return {}
+
+
+@lru_cache(maxsize=4_096)
+def _read(file: Path, changed_ns: int) -> Mapping[str, Any]:
+    return read_json(file)
+
+
+def _text(file: Path) -> str | None:
+    return file.read_text("utf-8").strip() if file.is_file() else None
