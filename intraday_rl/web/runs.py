@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from intraday_rl.records import RunFolder, read_json
+from intraday_rl.tracking.parts import MlflowTracking, NoTracking
+from intraday_rl.web.mlflow_links import mlflow_link
 
 FACTS = (
     "symbol", "benchmark", "agent", "reward", "windows", "data_source", "synthetic",
@@ -29,8 +31,13 @@ SURVEY_SECONDS = 5.0  # a survey looks at every file; a page asks every second
 class Runs:
     """The runs of one folder; what cannot be read is left out, what is unknown is null."""
 
-    def __init__(self, outputs: Path, survey: Callable[[], Mapping[str, Any]]) -> None:
-        self._outputs, self._survey = outputs, survey
+    def __init__(
+        self,
+        outputs: Path,
+        survey: Callable[[], Mapping[str, Any]],
+        tracking: MlflowTracking | NoTracking,
+    ) -> None:
+        self._outputs, self._survey, self._tracking = outputs, survey, tracking
         self._lock = threading.Lock()
         self._known: tuple[float, dict[str, dict[str, Any]]] = (-SURVEY_SECONDS, {})
 
@@ -46,6 +53,8 @@ class Runs:
             return None
         state = self._states().get(key, {"state": "open", "folds": {}})
         judged, tuned = _content(folder.verdict), _content(folder.fine_tune)
+        costs = self._costs(folder)
+        run_id = _content(folder.mlflow).get("parent")
         return {
             **self._brief(key, state),
             "facts": {name: _content(folder.data).get(name) for name in FACTS},
@@ -56,12 +65,14 @@ class Runs:
             ],
             "test_window_looks": judged.get("test_window_looks"),
             "equity": _equity(judged),
-            "costs": self._costs(folder),
+            "costs": costs,
+            "cost_split": _cost_split(costs),
             "progress": state["folds"],
             "fine_tune": {name: tuned.get(name) for name in TUNED} if tuned else None,
             "command": _text(folder.command),
             "plan": _text(folder.plan),
             "has_report": folder.report.is_file(),
+            "mlflow": mlflow_link(self._tracking, self._outputs, run_id),
         }
 
     def report(self, key: str) -> Path | None:
@@ -97,6 +108,7 @@ class Runs:
             "reward": facts.get("reward"),
             "windows": facts.get("windows"),
             "synthetic": facts.get("synthetic"),
+            "reconstructed": facts.get("reconstructed"),
             "validation_score": judged.get("first_validation_score"),
             **_metrics(judged.get("as_traded")),
             "hold_sharpe": (judged.get("hold") or {}).get("sharpe"),
@@ -116,11 +128,23 @@ class Runs:
         return found
 
 
+KINDS = ("commission", "fees", "slippage", "impact", "financing", "total")
 TUNED = ("outcome", "parent", "options", "tuning", "held_out", "gate", "checks", "registry")
 
 
 def _metrics(content: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: (content or {}).get(name) for name in METRICS}
+
+
+def _cost_split(costs: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Each kind over all windows and seeds, in USD and in bps of what was traded."""
+    known = [line for line in costs if line["total"] is not None]
+    if not known:
+        return None
+    notional = sum(line["traded_notional"] for line in known)
+    usd = {kind: sum(line[kind] for line in known) for kind in KINDS}
+    bps = {kind: 1e4 * value / notional if notional else None for kind, value in usd.items()}
+    return {"usd": usd, "bps_of_turnover": bps, "traded_notional": notional}
 
 
 def _equity(judged: Mapping[str, Any]) -> dict[str, Any]:

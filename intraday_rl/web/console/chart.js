@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef } from "./vendor/htm-preact.js";
 import uPlot from "./vendor/uplot.js";
-import { number } from "./words.js";
+import { NOTHING, number } from "./words.js";
 
 const HEIGHT = 320;
 const DASHES = [[], [8, 4], [2, 3], [8, 3, 2, 3]]; // not by colour alone
@@ -18,6 +18,7 @@ export function Chart({ label, curves }) {
     const draw = () => {
       plot?.destroy();
       plot = new uPlot(optionsOf(curves, box.current), data, box.current);
+      plot.setLegend({ idx: days.length - 1 });
     };
     draw();
     const resized = new ResizeObserver(() => plot.setSize({ width: box.current.clientWidth, height: HEIGHT }));
@@ -36,6 +37,8 @@ export function Chart({ label, curves }) {
   </figure>`;
 }
 
+const day = (seconds) => new Date(seconds * 1_000).toISOString().slice(0, 10);
+
 function onDays({ dates, values }, days) {
   const known = new Map(dates.map((day, index) => [day, values[index]]));
   return days.map((day) => known.get(day) ?? null);
@@ -48,18 +51,19 @@ function optionsOf(curves, box) {
   return {
     width: box.clientWidth,
     height: HEIGHT,
+    padding: [8, 44, 0, 0], // half a date stands out at the right
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), "Etc/UTC"),
     scales: { x: { time: true } },
-    axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => number(tick, 2)) }],
+    axes: [{ ...axis, space: 96, values: (_, ticks) => ticks.map(day) }, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => number(tick, 2)) }],
     series: [
-      { label: "session", value: (_, seconds) => (seconds === null ? "–" : new Date(seconds * 1_000).toISOString().slice(0, 10)) },
+      { label: "session", value: (_, seconds) => (seconds === null ? NOTHING : day(seconds)) },
       ...curves.map((curve, index) => ({
         label: curve.label,
         stroke: colour(`--curve-${(index % DASHES.length) + 1}`),
         dash: DASHES[index % DASHES.length],
         width: 2,
         points: { show: curve.values.length < 3 },
-        value: (_, value) => (value === null ? "–" : number(value, 4)),
+        value: (_, value) => (value === null ? NOTHING : number(value, 4)),
       })),
     ],
   };

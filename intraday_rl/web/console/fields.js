@@ -22,7 +22,7 @@ function Section({ section, state, change, problems, open }) {
   return html`<fieldset class="section" id=${`section-${name}`}>
     <legend>${name ? plain(name).replace("/", " · ") : "general"}</legend>
     ${group && html`<${Choice} ...${{ section, change, problems: own }} />`}
-    ${help && html`<small class="help">${unquoted(help)}</small>`}
+    ${help && html`<small class="help">${worded(help)}</small>`}
     ${fields.length > 0 && (group || !open) && html`<details open=${open || refused}>
       <summary>${fields.length} ${fields.length === 1 ? "option" : "options"}${said}</summary>
       <div class="fields"><${Fields} ...${{ section, state, change, problems }} /></div>
@@ -62,9 +62,9 @@ function Field({ field, text, changed, problems, change }) {
     "aria-required": field.required ? "true" : undefined,
   };
   const usual = textOf(field, field.default);
-  const said = [unquoted(field.help), rangeOf(field), field.required ? "required" : `default: ${usual === "" ? "none" : usual}`];
+  const said = [worded(field.help), rangeOf(field), field.required ? "required" : `default: ${usual === "" ? "none" : usual}`];
   return html`<div class=${`field ${changed ? "changed" : ""} ${field.type === "list of maps" ? "wide" : ""}`}>
-    <label for=${id}>${field.name}${field.unit && html` <span class="unit">${unquoted(field.unit)}</span>`}</label>
+    <label for=${id}>${field.name}${field.unit && html` <span class="unit">${worded(field.unit)}</span>`}</label>
     ${widget(field, text, change, common)}
     <${FieldProblems} id=${`${id}-problem`} problems=${problems} />
     <small id=${`${id}-help`} class="help">${said.filter(Boolean).join(" · ")}
@@ -93,7 +93,8 @@ function widget(field, text, change, common) {
 const FieldProblems = ({ id, problems }) =>
   problems.length ? html`<small id=${id} class="problem" role="alert">${problems.map((one) => one.text).join("; ")}</small>` : null;
 
-const unquoted = (text) => text.replaceAll("`", "");
+// Help is written for the command line; here an empty field is what null is there.
+const worded = (text) => text.replaceAll("`", "").replace(/\bnull\b/g, "none");
 const pathOf = (group) => group.replaceAll("/", ".");
 
 // Of the field itself, or of what lies inside it, such as the second item of a list.

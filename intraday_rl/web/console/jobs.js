@@ -28,6 +28,7 @@ export function Jobs() {
 
 export function Job({ id }) {
   const { job, lines, problem } = useJob(id);
+  const { content: asked } = useAnswer(`api/jobs/${id}`); // the events leave out what was asked for
   const [asking, setAsking] = useState(false);
   return html`<h1 tabindex="-1">Job ${id.slice(0, 8)}</h1>
     <${Problem} text=${problem} />
@@ -37,8 +38,8 @@ export function Job({ id }) {
       <${Problem} text=${job.error} />
       <${Progress} job=${job} />
       <div class="actions">
-        ${isOver(job) && job.run_key && html`<a role="button" href=${`#/runs/${job.run_key}`}>Open the result</a>`}
-        ${isOver(job) && job.kind === "promote" && html`<a role="button" href="#/models">See the models</a>`}
+        ${isOver(job) && job.run_key && html`<a class="button" href=${`#/runs/${job.run_key}`}>Open the result</a>`}
+        ${isOver(job) && job.kind === "promote" && html`<a class="button" href="#/models">See the models</a>`}
         ${!isOver(job) && html`<button type="button" class="secondary" disabled=${job.cancel_asked} onClick=${() => setAsking(true)}>
           ${job.cancel_asked ? "Ending…" : "Cancel"}</button>`}
       </div>
@@ -47,8 +48,8 @@ export function Job({ id }) {
         onDo=${() => ask(`api/jobs/${id}/cancel`, { payload: {} })} />`}
       <${Facts} job=${job} />
       <${Log} lines=${lines} />
-      <${Copied} label="Command line" text=${job.command} />
-      <${Copied} label="Payload" text=${JSON.stringify(job.payload, null, 2)} wide />`}`;
+      ${asked && html`<${Copied} label="Command line" text=${asked.command} />
+        <${Copied} label="Payload" text=${JSON.stringify(asked.payload, null, 2)} wide />`}`}`;
 }
 
 function useJob(id) {

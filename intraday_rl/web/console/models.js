@@ -47,14 +47,20 @@ function Model({ model, onMove }) {
   </section>`;
 }
 
-const Lineage = ({ version }) => html`<span>${plain(version.kind)}${version.parent ? ` of ${version.parent.split(".").at(-1)}` : ""}, ${version.window}, seed ${version.seed}
+const Lineage = ({ version }) => html`<span>${plain(version.kind)}${parentOf(version)}, ${version.window}, seed ${version.seed}
   <br /><a href=${`#/runs/${version.run_key}`}>run ${version.run_key}</a></span>`;
+
+function parentOf({ parent }) {
+  if (!parent) return "";
+  const registered = /^([^/]+):(\d+)$/.exec(parent);
+  return registered ? ` of version ${registered[2]}` : " of a bundle that is not registered";
+}
 
 function Acts({ version, champion, onMove }) {
   const abstained = version.abstained === "true";
   const title = abstained ? "It abstained: its validation showed no advantage, so it may not trade." : undefined;
   return html`<span class="acts">
-    <a role="button" class="small secondary" href=${`#/fine-tune/${encodeURIComponent(version.spec)}`} aria-label=${`Fine-tune version ${version.number}`}>Fine-tune</a>
+    <a class="button small secondary" href=${`#/fine-tune/${encodeURIComponent(version.spec)}`} aria-label=${`Fine-tune version ${version.number}`}>Fine-tune</a>
     ${version.number !== champion && html`<button type="button" class="small secondary" disabled=${abstained} title=${title}
       aria-label=${`Promote version ${version.number}`}
       onClick=${() => onMove({ spec: version.spec, title: `Promote version ${version.number}?`, reason: "" })}>Promote</button>`}

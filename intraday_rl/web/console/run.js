@@ -24,7 +24,7 @@ export function Run({ id }) {
       ${run.fine_tune && html`<${Gate} tuned=${run.fine_tune} />`}
       ${run.folds.length > 0 && html`<${Results} run=${run} />`}
       ${Object.keys(run.progress).length > 0 && findingOf(run) !== run.verdict && html`<${Places} run=${run} />`}
-      <${Notes} lines=${run.facts.data_notes} />
+      ${run.facts.data_notes && html`<h2>Bars</h2><ul>${run.facts.data_notes.map((line) => html`<li key=${line}>${line}</li>`)}</ul>`}
       <${Copied} label="Command line" text=${run.command} />
       <details><summary>Resolved configuration</summary><${Copied} label="plan.yaml" text=${run.plan} wide /></details>`}`;
 }
@@ -75,7 +75,7 @@ function Links({ run }) {
   const { mlflow } = run;
   return html`<div class="actions">
       ${run.has_report && html`<button type="button" class="secondary" onClick=${save}>Save the report</button>`}
-      ${mlflow?.address && html`<a role="button" class="secondary" href=${mlflow.address} target="_blank" rel="noreferrer">Open in MLflow</a>`}
+      ${mlflow?.address && html`<a class="button secondary" href=${mlflow.address} target="_blank" rel="noreferrer">Open in MLflow</a>`}
     </div>
     <${Problem} text=${problem} />
     ${mlflow?.command && html`<details><summary>In MLflow</summary>

@@ -31,7 +31,7 @@ export function Runs() {
       </form>
       <p class="compare" role="status">
         ${chosen.length < 2 ? `Mark two to ${MOST_COMPARED} runs to compare them; ${chosen.length} marked.` : html`
-          <a role="button" href=${`#/compare/${chosen.join(",")}`}>Compare ${chosen.length} runs</a>`}
+          <a class="button" href=${`#/compare/${chosen.join(",")}`}>Compare ${chosen.length} runs</a>`}
         ${chosen.length > 0 && html` <button type="button" class="reset" onClick=${() => change({ chosen: [] })}>unmark all</button>`}
       </p>
       <${Table} caption=${`${shown.length} of ${runs.length} runs, the newest first. Sharpe: annualised, net, on test days, as traded, with its 95 % interval. Return and fall: realised.`}

@@ -21,8 +21,8 @@ from intraday_rl.web.words import literal
 
 LINEAGE = (
     "kind", "symbol", "agent", "reward", "window", "seed", "run_key", "train_end", "validation_end",
-    "validation_score", "abstained", "synthetic", "data_source", "bar_minutes", "expires_at",
-    "parent_name", "parent_version", "parent_run_key", "outcome", "gate",
+    "validation_score", "abstained", "synthetic", "reconstructed", "data_source", "bar_minutes",
+    "expires_at", "parent",
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ REPORT_POLICY = (
 def result_routes(desk: Desk) -> APIRouter:
     """`/api/runs`."""
     router = APIRouter(prefix="/api/runs", tags=["runs"])
-    runs = Runs(desk.outputs, desk.survey)
+    runs = Runs(desk.outputs, desk.survey, desk.plan.tracking)
 
     @router.get("", responses=refusals())
     def listed() -> dict[str, Any]:
