@@ -18,7 +18,6 @@ export function Chart({ label, curves }) {
     const draw = () => {
       plot?.destroy();
       plot = new uPlot(optionsOf(curves, box.current), data, box.current);
-      plot.setLegend({ idx: days.length - 1 });
     };
     draw();
     const resized = new ResizeObserver(() => plot.setSize({ width: box.current.clientWidth, height: HEIGHT }));
@@ -51,6 +50,7 @@ function optionsOf(curves, box) {
   return {
     width: box.clientWidth,
     height: HEIGHT,
+    hooks: { ready: [(plot) => plot.setLegend({ idx: plot.data[0].length - 1 })] },
     padding: [8, 44, 0, 0], // half a date stands out at the right
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), "Etc/UTC"),
     scales: { x: { time: true } },

@@ -43,6 +43,7 @@ export function Job({ id }) {
         ${!isOver(job) && html`<button type="button" class="secondary" disabled=${job.cancel_asked} onClick=${() => setAsking(true)}>
           ${job.cancel_asked ? "Ending…" : "Cancel"}</button>`}
       </div>
+      <${Fits} job=${job} />
       ${asking && html`<${Confirmed} title="Cancel this job?" action="Cancel the job" onClose=${() => setAsking(false)}
         text="What has been trained stays as a checkpoint: the same command goes on from there."
         onDo=${() => ask(`api/jobs/${id}/cancel`, { payload: {} })} />`}
@@ -69,6 +70,7 @@ function useJob(id) {
 
 function saidOf(job) {
   if (job.state === "queued") return job.due ? `waits until ${moment(job.due)}` : "waits for its turn";
+  if (job.state === "running" && job.cancel_asked) return "is ending: a fit under way writes its checkpoint first";
   if (job.state === "running") {
     const left = job.progress?.eta_seconds;
     return left === null || left === undefined ? "time left is not known yet" : `about ${duration(left)} left, at the pace so far`;
@@ -77,19 +79,20 @@ function saidOf(job) {
 }
 
 function Progress({ job }) {
-  const { share, fits } = job.progress ?? { share: 0, fits: [] };
-  return html`
-    <label class="progress">Progress: ${percent(share, 0)}
-      <progress max="1" value=${share}></progress>
-    </label>
-    ${fits.length > 0 && html`<${Table} caption="Fits" rows=${fits} keyOf=${(fit) => `${fit.window} ${fit.seed}`} empty=""
+  const share = job.progress?.share ?? 0;
+  return html`<label class="progress">Progress: ${percent(share, 0)} <progress max="1" value=${share}></progress></label>`;
+}
+
+function Fits({ job }) {
+  const fits = job.progress?.fits ?? [];
+  return fits.length > 0 && html`<${Table} caption="Fits" rows=${fits} keyOf=${(fit) => `${fit.window} ${fit.seed}`} empty=""
       columns=${[
         ["window", (fit) => fit.window],
         ["seed", (fit) => fit.seed, "number"],
         ["decisions", (fit) => (fit.total === null ? NOTHING : `${count(fit.done)} of ${count(fit.total)}`), "number"],
         ["validation Sharpe, last look", (fit) => number(fit.validation_sharpe), "number"],
         ["state", (fit) => fit.status ?? (isOver(job) ? job.state : fit.done ? "training" : "waiting")],
-      ]} />`}`;
+    ]} />`;
 }
 
 const Facts = ({ job }) => html`<dl class="facts">

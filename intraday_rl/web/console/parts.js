@@ -16,7 +16,8 @@ export function useAnswer(path, seconds = null) {
     const look = async () => {
       try {
         const content = await ask(path, { signal: ended.signal });
-        setFound({ content, problem: null });
+        // The same answer is the same object, so that nothing below it is drawn anew.
+        setFound((before) => ({ content: isSame(before.content, content) ? before.content : content, problem: null }));
       } catch (error) {
         if (ended.signal.aborted) return;
         setFound((before) => ({ ...before, problem: error.message }));
@@ -31,6 +32,8 @@ export function useAnswer(path, seconds = null) {
   }, [path, turn, seconds]);
   return { ...found, again: () => setTurn((before) => before + 1) };
 }
+
+const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
 export const Problem = ({ text }) => (text ? html`<p class="problem" role="alert">${text}</p>` : null);
 export const Waiting = ({ what }) => html`<p aria-busy="true">${what}</p>`;

@@ -1,12 +1,14 @@
 // What a dry run says: windows with their coverage, or the checks and plan of a fine-tune.
 
-import { html } from "./vendor/htm-preact.js";
+import { html, useEffect, useRef } from "./vendor/htm-preact.js";
 import { Notes, Problem, Table } from "./parts.js";
 import { count, NOTHING, percent } from "./words.js";
 
 export function Preview({ answer }) {
   const { result, error, passed } = answer;
-  return html`<h2>Dry run</h2>
+  const heading = useRef(null);
+  useEffect(() => heading.current.focus(), [answer]); // it lies below a long form
+  return html`<h2 tabindex="-1" ref=${heading}>Dry run</h2>
     <p role="status">${passed ? "Nothing was trained, nothing was written; this is what would be done." : "It would be refused; nothing was trained, nothing was written."}</p>
     <${Problem} text=${error} />
     ${result?.windows && html`<${Windows} windows=${result.windows} />`}

@@ -8,7 +8,6 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-
 pytestmark = pytest.mark.slow("console")
 
 JOB_MS = 300_000
@@ -106,7 +105,9 @@ def test_from_a_preset_to_a_promoted_model_and_back(server, page):
     (job,) = server.ask("api/jobs")["jobs"]
     assert (job["command"], job["payload"]) == (shown, asked)
     page.get_by_role("link", name="Open the result").click()
-    expect(page.get_by_text("Synthetic bars: this says nothing about a real market.")).to_be_visible()
+    expect(
+        page.get_by_text("Synthetic bars: this says nothing about a real market.")
+    ).to_be_visible()
     results = page.get_by_role("table", name=re.compile("^Test days"))
     expect(results).to_contain_text(re.compile(r"as traded.*\d \[−?[\d.]+, −?[\d.]+\]"))
     expect(page.get_by_role("img", name=re.compile("What one dollar becomes"))).to_be_visible()
@@ -140,7 +141,9 @@ def test_from_a_preset_to_a_promoted_model_and_back(server, page):
     tiny = {"data.start": "2018-01-02", "data.end": "2018-08-31", "data.edge": "0.25"}
     fill(page, tiny | {"task.days": "", "task.sessions": "10", "task.timesteps": "320"})
     page.get_by_role("button", name="Dry run").click()
-    expect(page.get_by_role("table", name="Checks")).to_contain_text("held-out days", timeout=60_000)
+    expect(page.get_by_role("table", name="Checks")).to_contain_text(
+        "held-out days", timeout=60_000
+    )
     page.get_by_role("button", name="Start the fine-tune").click()
     wait_for_the_job(page)
     page.get_by_role("link", name="Open the result").click()
