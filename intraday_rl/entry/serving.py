@@ -22,8 +22,7 @@ from intraday_rl.interruption import Interrupted
 from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
 from intraday_rl.records import state_folder
-from intraday_rl.research.housekeeping.status import content
-from intraday_rl.research.housekeeping.survey import survey
+from intraday_rl.research.housekeeping.survey import content, survey
 from intraday_rl.tasks import Serve
 from intraday_rl.tracking.parts import MlflowTracking
 from intraday_rl.tracking.registry_file import from_file, read_registry, store_shown

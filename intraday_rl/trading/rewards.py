@@ -27,7 +27,7 @@ class DifferentialSharpe:
     | field | unit | |
     |---|---|---|
     | `eta` | per decision | weight of the newest return; 1/eta is the time scale |
-    | `variance_floor_ratio` | share | of the hold's variance B₀ − A₀², below which the denominator does not fall |
+    | `variance_floor_ratio` | share | floor of the variance, relative to the hold's, B₀ − A₀² |
     | `clip` | reward units | bound of the reward on either side, applied last |
     """
 
@@ -46,7 +46,7 @@ class DownsideDeviation:
     | field | unit | |
     |---|---|---|
     | `eta` | per decision | weight of the newest return; 1/eta is the time scale |
-    | `variance_floor_ratio` | share | of the hold's downside variance, below which the denominator does not fall |
+    | `variance_floor_ratio` | share | floor of the downside variance, relative to the hold's |
     | `clip` | reward units | bound of the reward on either side, applied last |
     """
 
