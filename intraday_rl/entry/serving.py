@@ -43,10 +43,12 @@ def run(plan: Plan, context: Context) -> Outcome:
 
     token = token_of(plan.task.token_file, os.environ)
     _bring_registry_up(plan)
+    own = own_words(context.command)
     choices = Choices(described(), presets())
+    choices.stand_on(context.record, own)
     desk = Desk(
         plan=plan,
-        own_words=own_words(context.command),
+        own_words=own,
         compose=compose_plan,
         survey=lambda: _surveyed(Path(plan.paths.outputs)),
         choices=choices,

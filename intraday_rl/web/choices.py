@@ -6,8 +6,11 @@ written, tracked and registered, how many processes they have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from intraday_rl.saved_plan import SavedPlan
+from intraday_rl.web.standing import stand_on
 
 Field = Mapping[str, Any]
 DATA_KINDS = ("synthetic", "store")
@@ -36,6 +39,11 @@ class Choices:
         self.sections = {name: _taken(described["sections"][name]) for name in SECTIONS}
         self.fine_tune = _taken(described["tasks"]["fine_tune"]["fields"])
         self.help = {name: task["help"] for name, task in described["tasks"].items()}
+
+    def stand_on(self, record: SavedPlan, own_words: Sequence[str]) -> None:
+        """Take defaults from what a server was started with; before a `Wire` is made of them."""
+        fields = [*self.top, *(one for part in self.sections.values() for one in part)]
+        stand_on(self.groups, fields, record, own_words)
 
     def shown(self) -> dict[str, Any]:
         """The answer of `/api/schema`."""

@@ -61,21 +61,25 @@ class Desk:
     def completed(self, words: Sequence[str]) -> tuple[str, ...]:
         """A job's words on top of the server's own.
 
-        What the server says about an option that the job chooses differently would not fit it.
+        What the server says about an option would not fit a job that chooses another one.
         """
-        chosen = {word.partition("=")[0] for word in words if _is_choice(word)}
+        chosen = dict(word.split("=", 1) for word in words if _is_choice(word))
         own = [
-            word for word in self.own_words if not any(_concerns(word, group) for group in chosen)
+            word
+            for word in self.own_words
+            if not any(self._is_replaced(word, group, one) for group, one in chosen.items())
         ]
         return (*own, *words)
+
+    def _is_replaced(self, word: str, group: str, option: str) -> bool:
+        """Said again, or said of another option than the job's."""
+        key = word.partition("=")[0].lstrip("+~")
+        known = self.choices.groups.get(group)
+        differs = known is None or known["default"] != option
+        return key == group or (differs and key.startswith(f"{group.replace('/', '.')}."))
 
 
 def _is_choice(word: str) -> bool:
     """`group=option`; a value's key has a dot, or lies at the top."""
     key = word.partition("=")[0]
     return "." not in key and key not in TOP
-
-
-def _concerns(word: str, group: str) -> bool:
-    key = word.partition("=")[0].lstrip("+~")
-    return key == group or key.startswith(f"{group.replace('/', '.')}.")

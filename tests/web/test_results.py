@@ -229,5 +229,7 @@ def test_a_server_without_a_page_says_so(desk, monkeypatch, tmp_path):
         for path in ("/", "/console/page.js"):
             answer = client.get(path, headers={"Authorization": ""})
             assert answer.status_code == 200
-            assert "script-src" not in answer.headers["content-security-policy"]
+            policy = answer.headers["content-security-policy"]
+            assert "script-src 'self';" in policy
+            assert "unsafe" not in policy
         assert client.get("/console/../../app.py").status_code == 404

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from dataclasses import replace
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intraday_rl.config import compose_plan
+from intraday_rl.config import compose_plan, saved
+from intraday_rl.config.describing import described, presets
 from intraday_rl.errors import ConfigError
 from intraday_rl.jobs.job import JobState
 from intraday_rl.web import dry_run
+from intraday_rl.web.choices import Choices
 from intraday_rl.web.words import literal, words_of
 from tests.web.conftest import MODEL
 
@@ -158,13 +161,45 @@ def test_only_what_was_sent_is_said(wire):
     assert words_of(wire.walk_forward.model_validate({})) == []
 
 
+def desk_started_with(desk, own):
+    """The same desk on a server that was started with these words."""
+    choices = Choices(described(), presets())
+    choices.stand_on(saved(compose_plan(["task=serve", *own])), own)
+    return replace(desk, own_words=own, choices=choices)
+
+
 def test_the_servers_own_words_give_way_to_what_a_job_chooses(desk):
-    own = ["symbol=SPY", "data=parquet", "data.path=x.parquet", "env/slippage=none", "seeds=[1]"]
-    desk = type(desk)(**{**{name: getattr(desk, name) for name in (
-        "plan", "compose", "survey", "choices", "wire", "jobs")}, "own_words": own})  # fmt: skip
+    own = [
+        "symbol=SPY", "data=parquet", "data.path=x.parquet", "data.bar_label=start",
+        "env/slippage=none", "seeds=[1]",
+    ]  # fmt: skip
+    desk = desk_started_with(desk, own)
     said = ["data=synthetic", "data.edge=0.1", "symbol=QQQ"]
     assert desk.completed(said) == ("symbol=SPY", "env/slippage=none", "seeds=[1]", *said)
     assert desk.completed(["symbol=QQQ"]) == (*own, "symbol=QQQ")
+    again = ["data=parquet"]  # the server's own option, said again, has the server's values
+    assert desk.completed(again) == (*(word for word in own if word not in again), *again)
+
+
+def test_the_defaults_that_are_shown_are_those_of_the_server(desk):
+    own = ["data=parquet", "data.path=x.parquet", "data.bar_label=start", "symbol=SPY",
+           "agent.gamma=0.9", "env/slippage=cents", "env.slippage.per_share=0.03"]  # fmt: skip
+    shown = desk_started_with(desk, own).choices.shown()
+    groups = shown["groups"]
+
+    def default(group, option, name):
+        fields = groups[group]["options"][option]["fields"]
+        return next(one["default"] for one in fields if one["name"] == name)
+
+    assert groups["data"]["default"] == "parquet"
+    assert groups["data"]["options"]["parquet"]["fields"] == []
+    assert groups["env/slippage"]["default"] == "cents"
+    assert default("env/slippage", "cents", "per_share") == 0.03
+    assert default("agent", "sac", "gamma") == 0.9
+    assert default("agent", "sac_jax", "gamma") == 0.99
+    assert shown["tasks"]["walk_forward"]["fields"][0]["default"] == "SPY"
+    unchanged = desk_started_with(desk, []).choices.shown()
+    assert unchanged == Choices(described(), presets()).shown()
 
 
 # --- fine-tune ----------------------------------------------------------------------------------
