@@ -132,6 +132,6 @@ def tail_of(log: Path) -> list[str]:
 
 
 def _share(fit: dict[str, Any]) -> float:
-    if fit["status"] is not None:
+    if fit["status"] not in (None, "stopped"):
         return 1.0
     return fit["done"] / fit["total"] if fit["total"] else 0.0

@@ -205,7 +205,7 @@ class JobStore:
             (subject, now),
         ).fetchone()
         if row is not None:
-            raise SubjectBusy(f"{subject} is being tuned by job {row['id']} ({row['state']})")
+            raise SubjectBusy(f"{subject}: job {row['id']} is at it ({row['state']})")
 
     @staticmethod
     def _forget(rows: Connection) -> list[str]:

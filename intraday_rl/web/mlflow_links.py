@@ -25,7 +25,8 @@ def mlflow_link(
         at = urlsplit(part.store_uri(outputs))
         host = at.netloc.rpartition("@")[2]  # who asks is not for the page
         address = f"{at.scheme}://{host}{at.path.rstrip('/')}{place}"
-        return {"address": address, "command": None, "local_address": None}
+        return {"run_id": run_id, "address": address, "command": None, "local_address": None}
     store = without_password(part.store_uri(outputs))
     command = f"mlflow ui --backend-store-uri {shlex.quote(store)}"
-    return {"address": None, "command": command, "local_address": LOCAL_PAGE + place}
+    local = LOCAL_PAGE + place
+    return {"run_id": run_id, "address": None, "command": command, "local_address": local}

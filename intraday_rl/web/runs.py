@@ -25,6 +25,8 @@ COSTS = (
     "gross_pnl", "commission", "fees", "slippage", "impact", "financing", "total", "net_pnl",
     "traded_notional", "bps_of_turnover",
 )  # fmt: skip
+TUNED = ("outcome", "parent", "options", "tuning", "held_out", "gate", "checks", "registry")
+KINDS = ("commission", "fees", "slippage", "impact", "financing", "total")
 SURVEY_SECONDS = 5.0  # a survey looks at every file; a page asks every second
 
 
@@ -39,25 +41,26 @@ class Runs:
     ) -> None:
         self._outputs, self._survey, self._tracking = outputs, survey, tracking
         self._lock = threading.Lock()
-        self._known: tuple[float, dict[str, dict[str, Any]]] = (-SURVEY_SECONDS, {})
+        self._asked = -SURVEY_SECONDS
+        self._known: dict[str, dict[str, Any]] = {}
 
     def listed(self) -> list[dict[str, Any]]:
         """Every run, the newest first: its verdict, what it is, how it did."""
-        found = reversed(self._states().items())
-        return [self._brief(key, state) for key, state in found if self._folder(key)]
+        return [run["brief"] for run in reversed(self._runs().values())]
 
     def detailed(self, key: str) -> dict[str, Any] | None:
         """One run with its folds, equity curves and costs; None if there is none."""
         folder = self._folder(key)
         if folder is None:
             return None
-        state = self._states().get(key, {"state": "open", "folds": {}})
-        judged, tuned = _content(folder.verdict), _content(folder.fine_tune)
-        costs = self._costs(folder)
-        run_id = _content(folder.mlflow).get("parent")
+        known = self._runs().get(key)
+        judged, tuned = content_of(folder.verdict), content_of(folder.fine_tune)
+        facts, costs = content_of(folder.data), _costs(folder)
+        run_id = content_of(folder.mlflow).get("parent")
         return {
-            **self._brief(key, state),
-            "facts": {name: _content(folder.data).get(name) for name in FACTS},
+            **brief_of(folder),
+            "state": known["brief"]["state"] if known else "open",
+            "facts": {name: facts.get(name) for name in FACTS},
             "metrics": {name: _metrics(judged.get(name)) for name in ("as_traded", "raw", "hold")},
             "against_hold_daily": judged.get("against_hold_daily"),
             "folds": [
@@ -67,12 +70,12 @@ class Runs:
             "equity": _equity(judged),
             "costs": costs,
             "cost_split": _cost_split(costs),
-            "progress": state["folds"],
+            "fits": known["folds"] if known else {},
             "fine_tune": {name: tuned.get(name) for name in TUNED} if tuned else None,
             "command": _text(folder.command),
             "plan": _text(folder.plan),
-            "has_report": folder.report.is_file(),
             "mlflow": mlflow_link(self._tracking, self._outputs, run_id),
+            "has_report": folder.report.is_file(),
         }
 
     def report(self, key: str) -> Path | None:
@@ -86,54 +89,58 @@ class Runs:
         inside = folder.path.resolve().is_relative_to(self._outputs.resolve())
         return folder if inside and folder.data.is_file() else None
 
-    def _states(self) -> dict[str, dict[str, Any]]:
+    def _runs(self) -> dict[str, dict[str, Any]]:
+        """By key: the brief, and how each fit stands; looked at anew every few seconds."""
         with self._lock:
-            asked, known = self._known
-            if time.monotonic() - asked > SURVEY_SECONDS:
-                known = {run["run_key"]: dict(run) for run in self._survey()["runs"]}
-                self._known = (time.monotonic(), known)
-            return known
-
-    def _brief(self, key: str, state: Mapping[str, Any]) -> dict[str, Any]:
-        folder = RunFolder.of(str(self._outputs), key)
-        facts, judged = _content(folder.data), _content(folder.verdict)
-        tuned = _content(folder.fine_tune)
-        return {
-            "verdict": judged.get("verdict") or tuned.get("outcome"),
-            "key": key,
-            "state": state["state"],
-            "kind": facts.get("kind") or ("final_fit" if "window" in judged else "walk_forward"),
-            "symbol": facts.get("symbol"),
-            "agent": facts.get("agent"),
-            "reward": facts.get("reward"),
-            "windows": facts.get("windows"),
-            "synthetic": facts.get("synthetic"),
-            "reconstructed": facts.get("reconstructed"),
-            "validation_score": judged.get("first_validation_score"),
-            **_metrics(judged.get("as_traded")),
-            "hold_sharpe": (judged.get("hold") or {}).get("sharpe"),
-            "folds_abstained": judged.get("folds_abstained"),
-            "folds_failed": judged.get("folds_failed"),
-            "sessions": len(judged.get("dates") or ()),
-            "data_last": facts.get("data_last"),
-        }
-
-    @staticmethod
-    def _costs(folder: RunFolder) -> list[dict[str, Any]]:
-        """USD by window, summed over its seeds, of the raw policy."""
-        found = []
-        for file in sorted((folder.path / "folds").glob("*/window.json")):
-            costs = _content(file).get("costs") or {}
-            found.append({"window": file.parent.name, **{name: costs.get(name) for name in COSTS}})
-        return found
+            if time.monotonic() - self._asked > SURVEY_SECONDS:
+                found = {}
+                for run in self._survey()["runs"]:
+                    folder = self._folder(run["run_key"])
+                    if folder is not None:
+                        brief = {**brief_of(folder), "state": run["state"]}
+                        found[folder.key] = {"brief": brief, "folds": run["folds"]}
+                self._known, self._asked = found, time.monotonic()
+            return self._known
 
 
-KINDS = ("commission", "fees", "slippage", "impact", "financing", "total")
-TUNED = ("outcome", "parent", "options", "tuning", "held_out", "gate", "checks", "registry")
+def brief_of(folder: RunFolder) -> dict[str, Any]:
+    """A run in one line; read again only when one of its files has changed."""
+    files = (folder.data, folder.verdict, folder.fine_tune)
+    return _brief(folder, tuple(_changed(file) for file in files))
 
 
-def _metrics(content: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {name: (content or {}).get(name) for name in METRICS}
+@lru_cache(maxsize=4_096)
+def _brief(folder: RunFolder, changed: tuple[int, ...]) -> dict[str, Any]:
+    facts, judged = content_of(folder.data), content_of(folder.verdict)
+    tuned = content_of(folder.fine_tune)
+    return {
+        "verdict": judged.get("verdict") or tuned.get("outcome"),
+        "key": folder.key,
+        "state": None,
+        "kind": facts.get("kind") or ("final_fit" if "window" in judged else "walk_forward"),
+        "symbol": facts.get("symbol"),
+        "agent": facts.get("agent"),
+        "reward": facts.get("reward"),
+        "windows": facts.get("windows"),
+        "synthetic": facts.get("synthetic"),
+        "reconstructed": facts.get("reconstructed"),
+        "validation_score": judged.get("first_validation_score"),
+        **_metrics(judged.get("as_traded")),
+        "hold_sharpe": (judged.get("hold") or {}).get("sharpe"),
+        "folds_abstained": judged.get("folds_abstained"),
+        "folds_failed": judged.get("folds_failed"),
+        "sessions": len(judged.get("dates") or ()),
+        "data_last": facts.get("data_last"),
+    }
+
+
+def _costs(folder: RunFolder) -> list[dict[str, Any]]:
+    """USD by window, summed over its seeds, of the raw policy."""
+    found = []
+    for file in sorted((folder.path / "folds").glob("*/window.json")):
+        costs = content_of(file).get("costs") or {}
+        found.append({"window": file.parent.name, **{name: costs.get(name) for name in COSTS}})
+    return found
 
 
 def _cost_split(costs: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -145,6 +152,10 @@ def _cost_split(costs: list[dict[str, Any]]) -> dict[str, Any] | None:
     usd = {kind: sum(line[kind] for line in known) for kind in KINDS}
     bps = {kind: 1e4 * value / notional if notional else None for kind, value in usd.items()}
     return {"usd": usd, "bps_of_turnover": bps, "traded_notional": notional}
+
+
+def _metrics(content: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: (content or {}).get(name) for name in METRICS}
 
 
 def _equity(judged: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,17 +171,19 @@ def _compounded(returns: list[float]) -> Iterator[float]:
     return (round(equity, 8) for equity in grown)
 
 
-def _content(file: Path) -> Mapping[str, Any]:
-    """A JSON file; empty if it is not there yet."""
+def content_of(file: Path) -> Mapping[str, Any]:
+    """A JSON file; empty if it is not there yet, or not whole."""
     try:
-        return _read(file, file.stat().st_mtime_ns)
+        return read_json(file)
     except (OSError, ValueError):
         return {}
 
 
-@lru_cache(maxsize=4_096)
-def _read(file: Path, changed_ns: int) -> Mapping[str, Any]:
-    return read_json(file)
+def _changed(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _text(file: Path) -> str | None:

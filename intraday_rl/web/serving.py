@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import socket
 
 import uvicorn
 
+from intraday_rl.errors import ConfigError
 from intraday_rl.jobs.supervisor import Supervisor
+from intraday_rl.tasks import Serve
 from intraday_rl.web.app import create_app
 from intraday_rl.web.desk import Desk
 from intraday_rl.web.token import Token
@@ -22,8 +25,6 @@ def serve(desk: Desk, token: Token) -> None:
     options = desk.options
     settings = uvicorn.Config(
         create_app(desk, token),
-        host=options.host,
-        port=options.port,
         http="h11",
         ws="none",
         lifespan="off",
@@ -35,6 +36,18 @@ def serve(desk: Desk, token: Token) -> None:
         timeout_graceful_shutdown=LEAVING_SECONDS,
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    with Supervisor(desk.jobs, options.job_workers, options.cancel_grace_seconds):
+    with (
+        _listener(options) as listener,
+        Supervisor(desk.jobs, options.job_workers, options.cancel_grace_seconds),
+    ):
         logger.info("serving on http://%s:%d", options.host, options.port)
-        uvicorn.Server(settings).run()
+        uvicorn.Server(settings).run(sockets=[listener])
+
+
+def _listener(options: Serve) -> socket.socket:
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    try:
+        return socket.create_server((options.host, options.port), family=family)
+    except OSError as error:
+        remedy = f"cannot be listened on at {options.host} ({error.strerror}); choose another"
+        raise ConfigError("task.port", options.port, remedy) from error

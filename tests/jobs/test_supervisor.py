@@ -199,6 +199,9 @@ def test_progress_is_the_mean_over_fits_and_half_a_line_is_waited_for(tmp_path, 
         lines.write(', "seed": 1, "status": "finished", "time": "2026-01-01T00:00:00+00:00"}\n')
     progress.read()
     assert progress.share == 0.75
+    tell("fold", window="a", seed=0, status="stopped")  # by a signal: it is not done
+    progress.read()
+    assert progress.share == 0.75
     assert json.dumps(progress.shown(), allow_nan=False)
 
 

@@ -56,6 +56,7 @@ class Server:
 
     folder: Path
     words: tuple[str, ...] = ()
+    tracked: bool = False
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     client: httpx2.Client = field(init=False)
@@ -71,8 +72,8 @@ class Server:
     def start(self) -> None:
         words = [
             "task=serve", f"task.port={self.port}", f"paths.outputs={self.folder}/outputs",
-            f"paths.state={self.folder}/state", "tracking=none", "parallel.workers=1",
-            "checkpoints.every=500", *self.words,
+            f"paths.state={self.folder}/state", "parallel.workers=1",
+            "checkpoints.every=500", *([] if self.tracked else ["tracking=none"]), *self.words,
         ]  # fmt: skip
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -126,9 +127,9 @@ class Server:
 
 
 @contextmanager
-def served(folder: Path, *words: str) -> Iterator[Server]:
+def served(folder: Path, *words: str, tracked: bool = False) -> Iterator[Server]:
     """A server that runs; whatever it left running ends with the test."""
-    server = Server(folder, words)
+    server = Server(folder, words, tracked)
     try:
         server.start()
         yield server

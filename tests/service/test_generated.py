@@ -52,15 +52,15 @@ def asked(server: Server, cases: int) -> Asked:
     del document["paths"]["/api/jobs/{job_id}/events"]
     schema = schemathesis.openapi.from_dict(document)
     operations = [found.ok() for found in schema.get_all_operations()]
+    kinds = [(one, mode) for one in operations for mode in schemathesis.GenerationMode]
     found = Asked(server)
     while found.count < cases:
-        for operation in operations:
-            for mode in schemathesis.GenerationMode:
-                strategy = operation.as_strategy(generation_mode=mode)
-                try:
-                    given(case=strategy)(_settings(lambda case: found.send(case)))()
-                except Unsatisfiable:  # without parameters nothing about a request can be wrong
-                    continue
+        for operation, mode in list(kinds):
+            strategy = operation.as_strategy(generation_mode=mode)
+            try:
+                given(case=strategy)(_settings(lambda case: found.send(case)))()
+            except Unsatisfiable:  # without parameters nothing about a request can be wrong
+                kinds.remove((operation, mode))
     return found
 
 

@@ -22,7 +22,9 @@ OUTPUTS = Path("/srv/outputs")
 )
 def test_a_run_on_a_server_is_linked_there(uri, address):
     found = mlflow_link(MlflowTracking(uri=uri), OUTPUTS, "abc")
-    assert found == {"address": address, "command": None, "local_address": None}
+    assert found == {
+        "run_id": "abc", "address": address, "command": None, "local_address": None,
+    }  # fmt: skip
 
 
 def test_a_run_in_a_file_has_the_command_that_shows_it():

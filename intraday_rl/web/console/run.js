@@ -23,7 +23,7 @@ export function Run({ id }) {
       <${Links} run=${run} />
       ${run.fine_tune && html`<${Gate} tuned=${run.fine_tune} />`}
       ${run.folds.length > 0 && html`<${Results} run=${run} />`}
-      ${Object.keys(run.progress).length > 0 && findingOf(run) !== run.verdict && html`<${Places} run=${run} />`}
+      ${Object.keys(run.fits).length > 0 && findingOf(run) !== run.verdict && html`<${Places} run=${run} />`}
       ${run.facts.data_notes && html`<h2>Bars</h2><ul>${run.facts.data_notes.map((line) => html`<li key=${line}>${line}</li>`)}</ul>`}
       <${Copied} label="Command line" text=${run.command} />
       <details><summary>Resolved configuration</summary><${Copied} label="plan.yaml" text=${run.plan} wide /></details>`}`;
@@ -66,7 +66,7 @@ export function curvesOf(dates, series) {
 
 const gatesOf = ({ gates }) => Object.entries(gates ?? {}).map(([name, gate]) => `${plain(name)} ${gate.passed ? "passed" : "failed"}`).join(", ") || "none set";
 
-const Places = ({ run }) => html`<${Table} caption="How its fits stand" rows=${Object.entries(run.progress)} keyOf=${([place]) => place} empty=""
+const Places = ({ run }) => html`<${Table} caption="How its fits stand" rows=${Object.entries(run.fits)} keyOf=${([place]) => place} empty=""
   columns=${[["fit", ([place]) => place], ["state", ([, one]) => one.state], ["", ([, one]) => one.reason]]} />`;
 
 function Links({ run }) {
