@@ -25,10 +25,13 @@ $(VENV)/installed-extras: requirements-extras.lock $(VENV)/installed
 
 install: $(VENV)/installed ## Make the environment (.venv) from requirements.lock
 
-services: ## Install the servers the slow tests start (Debian packages, as root)
-	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then exit 0; \
-	elif [ "$$(id -u)" != 0 ]; then echo "PostgreSQL is missing; as root: apt-get install postgresql" >&2; exit 1; \
-	else apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; fi
+services: ## Install what the slow tests start besides ourselves (Debian packages, as root)
+	@missing=""; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$$missing postgresql"; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	if [ -z "$$missing" ]; then exit 0; \
+	elif [ "$$(id -u)" != 0 ]; then echo "missing:$$missing; as root: apt-get install$$missing" >&2; exit 1; \
+	else apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; fi
 
 demo: install ## The main job on synthetic bars: train, choose, test, show
 	$(RUN)/python experiments/run.py experiment=quickstart
@@ -37,8 +40,8 @@ test: install lint ## Lint, types, layers and the fast test suite
 	$(RUN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 # Groups that need more than the fast suite: the extras' packages, a server of Debian's.
-test-slow: install $(if $(filter-out jax ray postgres artifacts vendors,$(GROUP)),,$(VENV)/installed-extras)
-test-slow: $(if $(filter-out postgres,$(GROUP)),,services) ## The long tests; GROUP=<name> for one group
+test-slow: install $(if $(filter-out jax ray postgres artifacts vendors console service,$(GROUP)),,$(VENV)/installed-extras)
+test-slow: $(if $(filter-out postgres console,$(GROUP)),,services) ## The long tests; GROUP=<name> for one group
 	$(RUN)/python -m pytest -m slow --slow-group="$(GROUP)"
 
 lint: install ## Style, types and layers

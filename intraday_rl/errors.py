@@ -12,6 +12,10 @@ IntradayRLError             1   anything this package raises on purpose
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -70,6 +74,33 @@ class FoldFailed(IntradayRLError):
     """At least one fold ended without a result; the message names the folder with `error.txt`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Range:
+    """An interval that a value was checked against; an open end is not part of it."""
+
+    low: float
+    high: float
+    low_open: bool
+    high_open: bool
+
+
+_ranges: ContextVar[dict[str, Range] | None] = ContextVar("ranges", default=None)
+
+
+@contextmanager
+def recorded_ranges() -> Iterator[dict[str, Range]]:
+    """Every interval that `check_range` is asked about meanwhile, by key.
+
+    So what a part checks and what a form says about it cannot differ.
+    """
+    found: dict[str, Range] = {}
+    before = _ranges.set(found)
+    try:
+        yield found
+    finally:
+        _ranges.reset(before)
+
+
 def check_range(
     key: str,
     value: float,
@@ -80,6 +111,9 @@ def check_range(
     high_open: bool = False,
 ) -> None:
     """Raise `ConfigError` unless `value` is finite and within the stated interval."""
+    recorded = _ranges.get()
+    if recorded is not None:
+        recorded[key] = Range(low, high, low_open, high_open)
     above = value > low if low_open else value >= low
     below = value < high if high_open else value <= high
     # Comparisons take integers of any size; math.isfinite would end in a traceback.

@@ -67,13 +67,16 @@ class ChosenModel:
     tags: Mapping[str, str]
 
 
-def choose_model(plan: Plan, spec: str, *, refuse_abstained: bool = False) -> ChosenModel:
+def choose_model(
+    plan: Plan, spec: str, *, refuse_abstained: bool = False, registry: Registry | None = None
+) -> ChosenModel:
     """The bundle that `spec` names; a `ModelError` lists what there is.
 
     An agent that abstained is refused as `champion`, and wherever `refuse_abstained` says so; one
-    that has expired is used, with a warning.
+    that has expired is used, with a warning. `registry`: what is known already; None asks for it.
     """
-    registry = read_registry(plan.tracking, Path(plan.paths.outputs), keep=not plan.dry_run)
+    if registry is None:
+        registry = read_registry(plan.tracking, Path(plan.paths.outputs), keep=not plan.dry_run)
     folder = Path(spec)
     if (folder / "card.json").is_file():
         chosen = _of_bundle(plan, registry, folder, spec)

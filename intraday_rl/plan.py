@@ -101,7 +101,12 @@ class Gates:
 
 @dataclass(slots=True, kw_only=True)
 class Selection:
-    """`abstain`: without a proven advantage in validation a learned policy stays flat."""
+    """What a policy must show before it may trade.
+
+    | field | what |
+    |---|---|
+    | `abstain` | without a proven advantage in validation a learned policy stays flat |
+    """
 
     abstain: bool = True
 
@@ -120,7 +125,18 @@ class Registry:
 
 @dataclass(slots=True, kw_only=True)
 class Plan:
-    """One job, every choice made. Units and meaning stand at the parts themselves."""
+    """One job, every choice made. Units and meaning of the rest stand at the parts themselves.
+
+    | field | what |
+    |---|---|
+    | `symbol` | what is traded |
+    | `benchmark` | the second series of the features; null = the plain fund of a leveraged one |
+    | `seeds` | one training per fold and seed |
+    | `dry_run` | only say what would be done |
+    | `format` | of the dry run |
+    | `force` | train again what is finished |
+    | `fail_fast` | after the first failure end the others |
+    """
 
     symbol: str = "TQQQ"
     benchmark: str | None = None

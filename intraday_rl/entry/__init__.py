@@ -12,6 +12,7 @@ from intraday_rl.entry.job import check_installed, dry_run, refuse, run_plan
 from intraday_rl.entry.shown import show, show_help
 from intraday_rl.entry.sweep import run_sweep
 from intraday_rl.errors import IntradayRLError
+from intraday_rl.events import tell
 from intraday_rl.interruption import Interrupted, listening
 
 
@@ -20,12 +21,13 @@ def main() -> None:
 
     After a signal the status is 128 + its number, and the line that goes on is printed.
     """
+    status, problem = 1, None
     try:
         with listening():
             status = _run(sys.argv[1:])
             sys.stdout.flush()
     except IntradayRLError as error:
-        status = refuse(error)
+        status, problem = refuse(error), str(error)
     except Interrupted as interrupted:
         status = interrupted.status
         # With force=true it would begin anew.
@@ -34,6 +36,8 @@ def main() -> None:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
+    finally:
+        tell("ended", status=status, error=problem)
     raise SystemExit(status)
 
 

@@ -31,6 +31,7 @@ from intraday_rl.tasks import (
     Inspect,
     Paper,
     Promote,
+    Serve,
     Status,
     Verdict,
     WalkForward,
@@ -52,6 +53,7 @@ TASKS: dict[type, str] = {
     ImportBars: "intraday_rl.collecting.import_bars:run",
     Inspect: "intraday_rl.collecting.inspection.task:run",
     Paper: "intraday_rl.live.task:run",
+    Serve: "intraday_rl.entry.serving:run",
 }
 
 # Tasks whose dry run is not about windows.
@@ -63,6 +65,7 @@ DRY_RUNS: dict[type, str] = {
     ImportBars: "intraday_rl.collecting.import_bars:show",
     Inspect: "intraday_rl.collecting.inspection.task:show",
     Paper: "intraday_rl.live.task:show",
+    Serve: "intraday_rl.entry.serving:show",
 }
 
 

@@ -83,8 +83,30 @@ class SessionAnchor(Enum):
 class Features:
     """Which columns an observation has, in this order, and how they are scaled.
 
-    Every column has a switch of its own; lengths are in traded bars. `session_anchor_price: auto`
-    is decided once per run: VWAP when every session has volume, else the open, for all sessions.
+    | field | unit | |
+    |---|---|---|
+    | `benchmark_trend` | | (close − EMA) ÷ ATR of the benchmark |
+    | `benchmark_macd` | | MACD histogram ÷ ATR of the benchmark |
+    | `benchmark_adx` | | ADX of the benchmark |
+    | `benchmark_rsi` | | RSI of the benchmark |
+    | `symbol_atr` | | ATR ÷ close of the symbol |
+    | `symbol_trend` | | (close − EMA) ÷ ATR of the symbol |
+    | `symbol_returns` | | a column per lag of `return_bars`, inside the session |
+    | `realised_volatility` | | root of the EMA of squared one-bar returns |
+    | `session_anchor` | | close ÷ the session's VWAP or open − 1 |
+    | `overnight_gap` | | open ÷ the close before − 1 |
+    | `time_to_cutoff` | | 0 at the open, 1 at the cutoff |
+    | `account_position` | | shares × close ÷ equity at session start |
+    | `account_unrealised_return` | | at the close, against the average entry fill |
+    | `account_minutes_held` | | since entry or reversal, ÷ minutes to the cutoff |
+    | `account_reward_moments` | | A and B of the reward, where it has them |
+    | `return_bars` | traded bars | lags |
+    | `session_anchor_price` | | auto: VWAP if every session has volume, else the open |
+    | `benchmark_ema_bars`, `symbol_ema_bars`, `atr_bars`, `adx_bars`, `rsi_bars` | traded bars | |
+    | `macd_fast_bars`, `macd_slow_bars`, `macd_signal_bars` | traded bars | |
+    | `realised_volatility_bars` | traded bars | |
+    | `clip` | deviations | bound of every scaled value, on either side |
+
     The `account_*` columns are appended by the environment, after the market columns.
     """
 

@@ -76,7 +76,9 @@ class AutoWindows:
     | `test_size` | offset | length of each test span |
     | `step` | offset or null | distance of two folds; null = `test_size` |
     | `purge_sessions` | sessions | left out between train and test, used by nobody |
-    | `embargo_sessions`, `validation_sessions`, `on_missing` | | as in `CanonicalWindows` |
+    | `embargo_sessions` | sessions | left out between fit and validation, used by nobody |
+    | `validation_sessions` | sessions | the last ones of each train span |
+    | `on_missing` | - | refuse a window the data does not cover, or clip it and say so |
     | `allow_partial_last` | - | keep a last test span that the data does not fill (`clipped`) |
 
     An offset is a count of `sessions`, `days`, `weeks`, `months` or `years`. Sessions are the
@@ -126,7 +128,9 @@ class ExplicitWindows:
     | field | unit | meaning |
     |---|---|---|
     | `folds` | ISO dates | each `train_start, train_end, test_start, test_end`, inclusive |
-    | `on_missing`, `validation_sessions`, `embargo_sessions` | | as in `CanonicalWindows` |
+    | `on_missing` | - | refuse a window the data does not cover, or clip it and say so |
+    | `validation_sessions` | sessions | the last ones of each train span |
+    | `embargo_sessions` | sessions | left out between fit and validation, used by nobody |
 
     **Look-ahead.** A test begins after its own train's end. The tests of different folds follow
     each other in time and do not overlap: the stitched series would hold a day twice, and the

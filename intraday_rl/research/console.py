@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from intraday_rl.events import tell
 from intraday_rl.records import RunFolder
 from intraday_rl.research.fold_job import FoldJob
 from intraday_rl.research.fold_summary import FoldSummary
@@ -30,7 +31,7 @@ WIDTH_OF_A_FILE = 170  # columns, where no terminal sets them
 
 
 class Progress:
-    """A bar with time left on a terminal; log lines elsewhere."""
+    """A bar with time left on a terminal; log lines elsewhere; events for whoever listens."""
 
     def __init__(self, jobs: Sequence[FoldJob]) -> None:
         self._terminal = sys.stderr.isatty()
@@ -51,6 +52,7 @@ class Progress:
             for job in jobs
         }
         self._left = len(jobs)
+        tell("fits", fits=[{"window": job.window.name, "seed": job.seed} for job in jobs])
 
     def __enter__(self) -> Progress:
         self._bars.start()
@@ -67,18 +69,21 @@ class Progress:
     def report(self, window: str, seed: int, done: int, total: int, score: float | None) -> None:
         """A job's news: decisions so far and, where just measured, the validation Sharpe."""
         task = self._tasks[window, seed]
-        self._bars.update(task, completed=min(done, total), total=total)
+        done = min(done, total)
+        tell("progress", window=window, seed=seed, done=done, total=total, validation_sharpe=score)
+        self._bars.update(task, completed=done, total=total)
         if score is not None:
             self._bars.update(task, score=f"{score:+.2f}")
             if not self._terminal:
                 logger.info(
                     "window %s seed %d: %d of %d decisions, validation Sharpe %+.2f",
-                    window, seed, min(done, total), total, score,
+                    window, seed, done, total, score,
                 )  # fmt: skip
 
     def finished(self, result: dict[str, Any]) -> None:
         """A job is over."""
         self._left -= 1
+        tell("fold", window=result["window"], seed=result["seed"], status=result["status"])
         logger.info(
             "window %s seed %d: %s, %d to go",
             result["window"], result["seed"], result["status"], self._left,

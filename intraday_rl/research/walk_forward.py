@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from intraday_rl.dataset import Dataset, open_dataset
+from intraday_rl.events import tell
 from intraday_rl.identity import code_hash, decisive, fold_key, run_key
 from intraday_rl.loading import Resolved, resolve
 from intraday_rl.market.windows import Window
@@ -148,6 +149,7 @@ def write_start(
     jobs: Sequence[FoldJob],
 ) -> None:
     """What the run is, written before its first fold."""
+    tell("run", run_key=folder.key)
     folder.path.mkdir(parents=True, exist_ok=True)
     write_text(folder.plan, record.text)
     write_text(folder.command, " ".join(command) + "\n")

@@ -69,9 +69,12 @@ def run_jobs(
         return
     died: list[FoldJob] = []
     yield from _in_pool(plan, jobs, workers, report, stop, wait_for_others, died)
-    if died:
+    if died and not stop():
         logger.warning("a worker process died: %d fits go on, one at a time", len(died))
     for job in died:
+        if stop():  # the signal came to the whole group: nothing is begun for it anew
+            yield unfinished(job, "stopped", "its worker process was ended, too")
+            continue
         again: list[FoldJob] = []
         yield from _in_pool(plan, [job], 1, report, stop, wait_for_others, again)
         if again:

@@ -6,6 +6,7 @@ from intraday_rl.tasks.housekeeping import Clean, Status
 from intraday_rl.tasks.judging import Audit, CostSurface, Verdict
 from intraday_rl.tasks.paper import Paper
 from intraday_rl.tasks.registry import ALIAS, Promote
+from intraday_rl.tasks.serving import Serve
 from intraday_rl.tasks.training import FinalFit, WalkForward
 from intraday_rl.tasks.tuning import Cadence, FineTune, FineTuneStudy, Promotion
 
@@ -24,6 +25,7 @@ __all__ = [
     "Paper",
     "Promote",
     "Promotion",
+    "Serve",
     "Status",
     "Verdict",
     "WalkForward",

@@ -27,6 +27,7 @@ class Slippage:
     | `bps` | 1/10,000 of the traded price, one side |
     | `per_share` | USD per traded share, one side |
     | `half_spread_ticks` | ticks of `tick_usd`, one side |
+    | `tick_usd` | USD |
     """
 
     bps: float = 0.0
@@ -139,7 +140,13 @@ class Commission:
 
 @dataclass(slots=True, kw_only=True)
 class Fees:
-    """US sell-side fees by the date of the session; the tables lie in `us_sell_fees.json`."""
+    """US sell-side fees by the date of the session; the tables lie in `us_sell_fees.json`.
+
+    | field | what |
+    |---|---|
+    | `sec_section_31` | the SEC's fee on the value sold |
+    | `finra_taf` | FINRA's trading activity fee on the shares sold |
+    """
 
     sec_section_31: bool = False
     finra_taf: bool = False

@@ -24,7 +24,13 @@ class Fill(Enum):
 
 @dataclass(slots=True, kw_only=True)
 class Cutoff:
-    """Flat by min(`latest_time` New York, close − `minutes_before_close`)."""
+    """Flat by min(`latest_time` New York, close − `minutes_before_close`).
+
+    | field | unit | |
+    |---|---|---|
+    | `latest_time` | New York time | by the clock, as 15:45; null = relative to the close alone |
+    | `minutes_before_close` | minutes | of the session's own close, half days included |
+    """
 
     latest_time: str | None = "15:45"
     minutes_before_close: int = 15

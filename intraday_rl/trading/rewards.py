@@ -22,7 +22,14 @@ from intraday_rl.errors import check_range
 
 @dataclass(slots=True, kw_only=True)
 class DifferentialSharpe:
-    """`eta` per decision (1/eta is the time scale); floor relative to B₀ − A₀²; clip comes last."""
+    """The differential Sharpe ratio: what a decision adds to the Sharpe ratio so far.
+
+    | field | unit | |
+    |---|---|---|
+    | `eta` | per decision | weight of the newest return; 1/eta is the time scale |
+    | `variance_floor_ratio` | share | floor of the variance, relative to the hold's, B₀ − A₀² |
+    | `clip` | reward units | bound of the reward on either side, applied last |
+    """
 
     eta: float = 0.01
     variance_floor_ratio: float = 0.01
@@ -34,7 +41,14 @@ class DifferentialSharpe:
 
 @dataclass(slots=True, kw_only=True)
 class DownsideDeviation:
-    """As `DifferentialSharpe`; the floor is relative to the downside variance of the hold."""
+    """The same for mean ÷ downside deviation.
+
+    | field | unit | |
+    |---|---|---|
+    | `eta` | per decision | weight of the newest return; 1/eta is the time scale |
+    | `variance_floor_ratio` | share | floor of the downside variance, relative to the hold's |
+    | `clip` | reward units | bound of the reward on either side, applied last |
+    """
 
     eta: float = 0.01
     variance_floor_ratio: float = 0.01

@@ -19,6 +19,7 @@ import numpy as np
 
 from intraday_rl.agents.bundle import load_bundle
 from intraday_rl.errors import ModelError, TrainingStopped
+from intraday_rl.events import tell
 from intraday_rl.interruption import asked_to_stop, patiently
 from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
@@ -69,6 +70,7 @@ def run(plan: Plan, context: Context) -> Outcome:
 
 def write_start(job: Job, prepared: Prepared, context: Context) -> None:
     """What the run is, written before its training."""
+    tell("run", run_key=job.run.key)
     job.run.path.mkdir(parents=True, exist_ok=True)
     write_text(job.run.plan, context.record.text)
     write_text(job.run.command, " ".join(context.command) + "\n")
@@ -86,7 +88,10 @@ def result_of(
 ) -> dict[str, Any]:
     """The finished result, made now or before; raises `Interrupted` after a signal."""
 
+    tell("fits", fits=[{"window": job.name, "seed": job.seed}])
+
     def report(done: int, total: int, score: float | None) -> None:
+        tell("progress", window=job.name, seed=job.seed, done=done, total=total)
         if total and done * 10 // total != (done - 1) * 10 // total:
             logger.info("%s: %d of %d decisions", job.name, done, total)
 

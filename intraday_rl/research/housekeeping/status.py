@@ -6,7 +6,6 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +13,7 @@ from rich.table import Table
 from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Format, Plan
 from intraday_rl.research.console import WIDTH_OF_A_FILE
-from intraday_rl.research.housekeeping.survey import RunState, State, size_of, survey
+from intraday_rl.research.housekeeping.survey import RunState, State, content, size_of, survey
 
 PLACES = ("runs", "folds", "cache", "sweeps", "searches", "artifacts", "mlflow.db")
 
@@ -29,26 +28,6 @@ def run(plan: Plan, context: Context) -> Outcome:
     else:
         _print(outputs, runs, sizes)
     return Outcome(math.nan, 0)
-
-
-def content(runs: list[RunState], sizes: dict[str, int]) -> dict[str, Any]:
-    """The same as data, for programs."""
-    return {
-        "runs": [
-            {
-                "run_key": run.folder.key,
-                "state": run.state.value,
-                "title": run.title,
-                "bytes": run.bytes,
-                "folds": {
-                    fold.place: {"state": fold.state.value, "reason": fold.reason}
-                    for fold in run.folds
-                },
-            }
-            for run in runs
-        ],
-        "bytes": sizes,
-    }
 
 
 def _print(outputs: Path, runs: list[RunState], sizes: dict[str, int]) -> None:

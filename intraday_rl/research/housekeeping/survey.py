@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from stat import S_ISDIR
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -75,6 +76,26 @@ def survey(outputs: Path) -> list[RunState]:
     folders = [RunFolder(path) for path in (outputs / "runs").glob("*") if path.is_dir()]
     begun = sorted(folders, key=lambda one: one.path.stat().st_ctime_ns)
     return [_run_state(outputs, folder) for folder in begun]
+
+
+def content(runs: list[RunState], sizes: dict[str, int]) -> dict[str, Any]:
+    """Runs and the bytes of places as plain values, for programs."""
+    return {
+        "runs": [
+            {
+                "run_key": run.folder.key,
+                "state": run.state.value,
+                "title": run.title,
+                "bytes": run.bytes,
+                "folds": {
+                    fold.place: {"state": fold.state.value, "reason": fold.reason}
+                    for fold in run.folds
+                },
+            }
+            for run in runs
+        ],
+        "bytes": sizes,
+    }
 
 
 def size_of(path: Path) -> int:

@@ -1,0 +1,59 @@
+"""Options of the task that serves routes and carries out jobs."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+
+from intraday_rl.errors import ConfigError, check_range
+
+LOCALHOST = "localhost"
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+
+
+@dataclass(slots=True, kw_only=True)
+class Serve:
+    """Serve the routes and the page, and carry out the jobs that they ask for.
+
+    | field | unit | |
+    |---|---|---|
+    | `host` | | address that is listened on; other machines reach only what is not a loopback |
+    | `port` | | |
+    | `allowed_hosts` | names | a request may be addressed to, beside loopback names and `host` |
+    | `token_file` | | holds the token, mode 600; null = the variable INTRADAY_RL_TOKEN |
+    | `job_workers` | jobs | carried out at a time; 0 = they wait |
+    | `queue_limit` | jobs | that may wait |
+    | `cancel_grace_seconds` | seconds | from SIGTERM to SIGKILL of a cancelled job |
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    allowed_hosts: list[str] = field(default_factory=list)
+    token_file: str | None = None
+    job_workers: int = 1
+    queue_limit: int = 32
+    cancel_grace_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.host != LOCALHOST:
+            try:
+                ipaddress.ip_address(self.host)
+            except ValueError:
+                remedy = "must be an address of this machine, such as 127.0.0.1"
+                raise ConfigError("host", self.host, remedy) from None
+        check_range("port", self.port, 1, 65_535)
+        for name in self.allowed_hosts:
+            if not _NAME.fullmatch(name):
+                remedy = "must be names without port or path, such as desk.example"
+                raise ConfigError("allowed_hosts", name, remedy)
+        if self.token_file is not None and not self.token_file.strip():
+            raise ConfigError("token_file", repr(self.token_file), "must name a file")
+        check_range("job_workers", self.job_workers, 0, 1_000)
+        check_range("queue_limit", self.queue_limit, 1, 10_000)
+        check_range("cancel_grace_seconds", self.cancel_grace_seconds, 0.0, 3_600.0)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return self.host == LOCALHOST or ipaddress.ip_address(self.host).is_loopback

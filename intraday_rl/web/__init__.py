@@ -1,0 +1,1 @@
+"""What do people see? Routes over HTTP, for programs and for the page."""

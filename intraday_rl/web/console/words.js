@@ -1,0 +1,69 @@
+// How numbers, times and findings are written; every estimate with its interval.
+
+export const NOTHING = "–";
+const known = (value) => value !== null && value !== undefined && Number.isFinite(Number(value));
+
+export function number(value, digits = 2) {
+  if (!known(value)) return NOTHING;
+  return Number(value).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
+}
+
+export const percent = (value, digits = 1) => (known(value) ? `${number(100 * value, digits)} %` : NOTHING);
+export const dollars = (value) => (known(value) ? `${value < 0 ? "−" : ""}$${number(Math.abs(value), 0)}` : NOTHING);
+export const count = (value) => number(value, 0);
+
+export function withInterval(estimate, low, high, write = number) {
+  if (!known(estimate)) return NOTHING;
+  return known(low) && known(high) ? `${write(estimate)} [${write(low)}, ${write(high)}]` : `${write(estimate)} [no interval]`;
+}
+
+export const basisPoints = (value) => number(10_000 * value, 1);
+export const sharpe = (metrics) => withInterval(metrics?.sharpe, metrics?.sharpe_low, metrics?.sharpe_high);
+export const plain = (name) => String(name ?? NOTHING).replaceAll("_", " ");
+
+export function moment(iso) {
+  if (!iso) return NOTHING;
+  const [date, time] = [{ dateStyle: "short" }, { hour: "2-digit", minute: "2-digit", hour12: false, timeZoneName: "short" }];
+  return `${new Date(iso).toLocaleDateString("en-CA", date)} ${new Date(iso).toLocaleTimeString("en-CA", time)}`;
+}
+
+export function duration(seconds) {
+  if (!known(seconds)) return NOTHING;
+  const whole = Math.round(seconds);
+  if (whole < 90) return `${whole} s`;
+  if (whole < 5_400) return `${Math.round(whole / 60)} min`;
+  return `${(whole / 3_600).toFixed(1)} h`;
+}
+
+// What a finding means in one sentence, and how it is coloured; the word itself is always shown.
+const FINDINGS = {
+  beats_hold: ["good", "Ahead of holding on the same days, beyond the interval."],
+  no_edge: ["plain", "No advantage over holding is shown."],
+  no_trades: ["bad", "The policy never trades: that is the finding, not a result to compare."],
+  abstained: ["plain", "Validation showed no advantage over staying flat, so nothing was traded."],
+  ruined: ["bad", "The account was lost."],
+  failed: ["bad", "At least one fold has no result."],
+  not_tested: ["plain", "A final fit: trained to the end, without a test."],
+  promoted: ["good", "The gate let the tuned model take over the alias."],
+  kept: ["plain", "The alias stays with the model that had it."],
+};
+export const toneOf = (finding) => FINDINGS[finding]?.[0] ?? "plain";
+export const meaningOf = (finding) => FINDINGS[finding]?.[1] ?? "";
+
+// What a reader must know before believing the numbers of a run.
+export function caveats(run) {
+  const facts = run.facts ?? run;
+  const said = [];
+  if (facts.synthetic) said.push("Synthetic bars: this says nothing about a real market.");
+  if (facts.reconstructed) said.push("Reconstructed bars: these prices were computed, not traded.");
+  if (facts.fill_is_same_bar) said.push("Orders fill at the close they were decided on: optimistic.");
+  if (run.verdict === "no_trades") said.push("This policy never trades.");
+  if (run.folds_abstained) said.push(`${run.folds_abstained} fold(s) abstained: nothing was traded there.`);
+  if (run.folds_failed) said.push(`${run.folds_failed} fold(s) failed: the numbers cover only the others.`);
+  for (const [window, looks] of Object.entries(run.test_window_looks ?? {})) {
+    if (looks.window > 1) {
+      said.push(`Test window ${window} has been looked at ${looks.window} times: the more often, the less its best result proves.`);
+    }
+  }
+  return said;
+}

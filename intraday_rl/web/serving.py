@@ -1,0 +1,53 @@
+"""The server process: HTTP in the main thread, the jobs' supervisor in another."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+import uvicorn
+
+from intraday_rl.errors import ConfigError
+from intraday_rl.jobs.supervisor import Supervisor
+from intraday_rl.tasks import Serve
+from intraday_rl.web.app import create_app
+from intraday_rl.web.desk import Desk
+from intraday_rl.web.token import Token
+
+logger = logging.getLogger(__name__)
+
+MOST_CONNECTIONS = 512
+LEAVING_SECONDS = 3
+
+
+def serve(desk: Desk, token: Token) -> None:
+    """Serve until a signal comes; jobs that run go on without us."""
+    options = desk.options
+    settings = uvicorn.Config(
+        create_app(desk, token),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # whoever sends them could say anything
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=LEAVING_SECONDS,
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    with (
+        _listener(options) as listener,
+        Supervisor(desk.jobs, options.job_workers, options.cancel_grace_seconds),
+    ):
+        logger.info("serving on http://%s:%d", options.host, options.port)
+        uvicorn.Server(settings).run(sockets=[listener])
+
+
+def _listener(options: Serve) -> socket.socket:
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    try:
+        return socket.create_server((options.host, options.port), family=family)
+    except OSError as error:
+        remedy = f"cannot be listened on at {options.host} ({error.strerror}); choose another"
+        raise ConfigError("task.port", options.port, remedy) from error
