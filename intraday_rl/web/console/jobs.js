@@ -38,7 +38,7 @@ export function Job({ id }) {
       <${Problem} text=${job.error} />
       <${Progress} job=${job} />
       <div class="actions">
-        ${isOver(job) && job.run_key && html`<a class="button" href=${`#/runs/${job.run_key}`}>Open the result</a>`}
+        ${isOver(job) && job.run_key && html`<a class="button" href=${`#/runs/${job.run_key}`}>${job.state === "done" ? "Open the result" : "Open the run"}</a>`}
         ${isOver(job) && job.kind === "promote" && html`<a class="button" href="#/models">See the models</a>`}
         ${!isOver(job) && html`<button type="button" class="secondary" disabled=${job.cancel_asked} onClick=${() => setAsking(true)}>
           ${job.cancel_asked ? "Ending…" : "Cancel"}</button>`}
