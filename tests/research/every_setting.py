@@ -462,6 +462,18 @@ SECTIONS: dict[str, Section] = {
             "task.speed": OfTask("tests/live/test_paper_task.py"),
         },
     ),
+    "task=serve": Section(
+        (),
+        {
+            "task.host": OfTask("tests/web/test_serving.py"),
+            "task.port": OfTask("tests/web/test_serving.py"),
+            "task.allowed_hosts": OfTask("tests/web/test_serving.py"),
+            "task.token_file": OfTask("tests/web/test_serving.py"),
+            "task.job_workers": OfTask("tests/web/test_serving.py"),
+            "task.queue_limit": OfTask("tests/web/test_serving.py"),
+            "task.cancel_grace_seconds": OfTask("tests/web/test_serving.py"),
+        },
+    ),
     "task=status": Section((), NOTHING),
     "task=clean": Section(
         (),

@@ -49,6 +49,7 @@ def test_a_dry_run_says_where_it_would_listen_and_writes_nothing(leave):
         ("task.allowed_hosts=[http://x]", "task.allowed_hosts=http://x: must be names"),
         ("task.job_workers=-1", "task.job_workers=-1: must be"),
         ("task.queue_limit=0", "task.queue_limit=0: must be"),
+        ("task.cancel_grace_seconds=-1", "task.cancel_grace_seconds=-1.0: must be"),
         ("seeds=[0]", "INTRADAY_RL_TOKEN"),
         ("task.token_file=nowhere", "task.token_file=nowhere: cannot be read"),
     ],

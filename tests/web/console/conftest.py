@@ -23,6 +23,13 @@ STARTED_SECONDS = 60.0
 END_SECONDS = 30.0
 
 
+def expect(found: Any) -> Any:
+    """Playwright's assertions, imported when one is made: the fast suite runs without it."""
+    from playwright.sync_api import expect as expected
+
+    return expected(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """`folder` holds outputs and state; `url` ends in a slash."""
@@ -93,11 +100,12 @@ def server(tmp_path_factory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
+    from playwright.sync_api import sync_playwright
+
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("no chromium; make services installs it")
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
 
 from intraday_rl.records import RunFolder, write_json
 from intraday_rl.tracking.registry_file import (
@@ -12,7 +11,7 @@ from intraday_rl.tracking.registry_file import (
     Registry,
     write_registry,
 )
-from tests.web.console.conftest import serving, signed_in
+from tests.web.console.conftest import expect, serving, signed_in
 
 pytestmark = pytest.mark.slow("console")
 
