@@ -138,7 +138,8 @@ async def stream(server: Server, until: float, seen: Counter) -> None:
     seen[f"stream {int(head.split(b' ', 2)[1])}"] += 1
     while (left := until - time.time()) > 0:
         try:
-            seen["events"] += (await asyncio.wait_for(source.read(65_536), left)).count(b"event: ")
+            news = await asyncio.wait_for(source.read(65_536), left)
+            seen["events"] += news.count(b"event: ")
         except TimeoutError:
             break
     sink.close()

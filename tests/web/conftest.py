@@ -71,9 +71,9 @@ def client(desk) -> Iterator[TestClient]:
         yield client
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def common(tmp_path_factory, composed_plan, choices, wire) -> Iterator[TestClient]:
-    """One server for the tests of a module that leave nothing behind."""
+    """One server for the tests that leave nothing behind."""
     with served(desk_in(tmp_path_factory.mktemp("common"), composed_plan, choices, wire)) as client:
         yield client
 
