@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import threading
 import time
 from urllib.parse import quote
@@ -80,17 +79,14 @@ def test_paths_that_only_look_open_need_the_token(common):
 def test_comparing_takes_as_long_whatever_is_wrong():
     token = Token(TOKEN)
 
-    def seconds(header: bytes) -> float:
-        times = []
-        for _ in range(300):
-            start = time.perf_counter()
-            token.is_borne_by(header)
-            times.append(time.perf_counter() - start)
-        return statistics.median(times)
-
     first, last = b"Bearer x" + TOKEN[1:].encode(), b"Bearer " + TOKEN[:-1].encode() + b"x"
-    assert not token.is_borne_by(first)
-    assert 0.5 < seconds(first) / seconds(last) < 2.0
+    quickest = dict.fromkeys((first, last), 1.0)
+    for _ in range(2_000):  # in turn; the quickest is what the machine's other work leaves alone
+        for header in quickest:
+            start = time.perf_counter()
+            assert not token.is_borne_by(header)
+            quickest[header] = min(quickest[header], time.perf_counter() - start)
+    assert 0.5 < quickest[first] / quickest[last] < 2.0
 
 
 def test_a_failed_attempt_waits_and_holds_up_nobody_else(desk, caplog):
