@@ -151,6 +151,15 @@ def test_where_trading_goes_on_around_the_session_activity_tells_the_label(rows,
     assert "jump at the open" in clock.by
 
 
+def test_an_hour_before_the_open_is_not_taken_for_a_zone_an_hour_away(rows):
+    frame = with_long_hours(rows("2021-10-01", "2021-12-31"), volume=True)
+    local = frame["timestamp"].dt.tz_convert(NEW_YORK).dt.tz_localize(None)
+    minute = local.dt.hour * 60 + local.dt.minute
+    kept = minute.between(8 * 60 + 30, 17 * 60)
+    clock = found_clock(frame.assign(timestamp=local)[kept].reset_index(drop=True), "x")
+    assert clock.zone == NEW_YORK
+
+
 def test_stamps_an_hour_off_fit_no_zone_of_their_own(rows):
     frame = rows("2021-09-01", "2022-01-31")
     frame["timestamp"] += pd.Timedelta(hours=1)

@@ -32,6 +32,7 @@ ZONES = (
 )  # fmt: skip
 FITS, DOES_NOT = 0.8, 0.6  # share of sessions whose both ends are where they should be
 FULL_SESSION_NS = FULL_SESSION_MINUTES * MINUTE_NS
+HOUR_NS = 60 * MINUTE_NS
 JUMP = 1.5  # how much busier the first bar of a session is than the one before it
 
 
@@ -166,7 +167,9 @@ def _clock(stamps: Ints, activity: Floats, zone: str | None, label: BarLabel) ->
     after = _activity_at(starts, activity, opens + bar_ns)
     both = first_there & np.isin(opens - bar_ns, starts)
     rises = (busy[0] > JUMP * busy[1]) & ~(after > JUMP * busy[0])
-    there = first_there & last_there & (~both | rises)
+    # A file that begins an hour before the open looks like one of a zone an hour away.
+    begins_quietly = _activity_at(starts, activity, opens + HOUR_NS) > JUMP * busy[0]
+    there = first_there & last_there & np.where(both, rises, ~begins_quietly)
     return Clock(
         label, zone, minutes, float(there.mean()), "both ends and the jump at the open fit"
     )
