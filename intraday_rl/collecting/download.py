@@ -17,8 +17,8 @@ from intraday_rl.collecting.split_findings import split_findings
 from intraday_rl.collecting.summary import series_lines
 from intraday_rl.collecting.vendors.known import vendor_of
 from intraday_rl.collecting.vendors.vendor import Vendor, VendorError
-from intraday_rl.collecting.writing import keep_month, with_splits, writing_alone
-from intraday_rl.errors import ConfigError
+from intraday_rl.collecting.writing import keep_catalogue, keep_month, with_splits, writing_alone
+from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.loading import store_folder
 from intraday_rl.market.calendar import NEW_YORK
 from intraday_rl.market.catalogue import FINAL, Catalogue
@@ -27,7 +27,6 @@ from intraday_rl.market.stamps import now as clock
 from intraday_rl.market.store import Series, unreadable_months
 from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
-from intraday_rl.records import write_json
 from intraday_rl.tasks import Download, parse_day
 
 
@@ -98,6 +97,12 @@ def _wanted(plan: Plan, series: Series, vendor: Vendor, now: pd.Timestamp) -> Wa
             "task.start", first, f"{series}: nothing is to be had from {begin} to {last}"
         )
     catalogue = series.read() or _new(series, vendor)
+    if catalogue.prices is not vendor.prices:
+        raise DataError(
+            f"{series.folder}: holds {catalogue.prices.value} prices ({catalogue.origin}), and "
+            f"{series.vendor} delivers {vendor.prices.value} ones; remove the folder, or name "
+            "another store by data.store"
+        )
     unreadable = set(unreadable_months(series, catalogue))
     parts = catalogue.parts
     months = tuple(
@@ -132,7 +137,7 @@ def _with_splits(vendor: Vendor, wanted: Wanted, now: pd.Timestamp) -> Catalogue
     splits = vendor.splits(wanted.series.symbol, first, now.date())
     catalogue = with_splits(catalogue, splits, today)
     if catalogue.parts:
-        write_json(wanted.series.catalogue, catalogue.as_dict())
+        keep_catalogue(wanted.series, catalogue)
     return catalogue
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections import defaultdict
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,16 @@ from intraday_rl.collecting.part import tidy
 from intraday_rl.collecting.recordings import Found, files_below, understood
 from intraday_rl.collecting.split_findings import split_findings
 from intraday_rl.collecting.summary import series_lines
-from intraday_rl.collecting.writing import keep_month, writing_alone
-from intraday_rl.errors import DataError
+from intraday_rl.collecting.vendors.known import VENDORS
+from intraday_rl.collecting.writing import keep_month, readjusted, stored_rows, writing_alone
+from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.loading import store_folder
 from intraday_rl.market.calendar import NEW_YORK
 from intraday_rl.market.catalogue import Catalogue
+from intraday_rl.market.files import Prices
+from intraday_rl.market.splits import known_splits
 from intraday_rl.market.stamps import now as clock_now
-from intraday_rl.market.store import Series, read_part
+from intraday_rl.market.store import Series
 from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
 from intraday_rl.tasks import ImportBars
@@ -53,7 +57,27 @@ def _shown(plan: Plan) -> dict[Series, list[Found]]:
     found = [one for file in files_below(task.path) for one in understood(file, task)]
     for recording in found:
         _print(recording)
-    return _by_series(found, store_folder(plan), task.vendor)
+    if task.vendor in VENDORS:
+        remedy = "bars of that name are downloaded; give the files' bars a name of their own"
+        raise ConfigError("task.vendor", task.vendor, remedy)
+    series = _by_series(found, store_folder(plan), task.vendor)
+    for one, files in series.items():
+        through = _adjusted_through(task, max(file.days.iloc[-1] for file in files))
+        if through and known_splits(one.symbol, None) != {}:
+            _say_up_to_when(one, through, said=task.adjusted_through is not None)
+    return series
+
+
+def _adjusted_through(task: ImportBars, last_session: date) -> str | None:
+    """Day up to which splits are in the files' prices; None where they are as traded."""
+    if task.prices is Prices.traded:
+        return None
+    return task.adjusted_through or str(last_session)
+
+
+def _say_up_to_when(series: Series, through: str, *, said: bool) -> None:
+    origin = "" if said else ", the last session; if later ones are too, say task.adjusted_through"
+    sys.stdout.write(f"{series}: splits are taken to be in the prices up to {through}{origin}\n")
 
 
 def _say_how_to_confirm() -> None:
@@ -109,26 +133,31 @@ def _stored(series: Series, files: list[Found], task: ImportBars, *, force: bool
             )
         days = rows["timestamp"].dt.tz_convert(NEW_YORK)
         months = days.dt.strftime("%Y-%m")
-        through = str(days.iloc[-1].date()) if catalogue.adjusted else None
+        through = _adjusted_through(task, days.iloc[-1].date())
         for month in months_between(days.iloc[0].date(), days.iloc[-1].date()):
             piece = rows[months == month]
             if piece.empty:
                 continue
+            part = catalogue.parts.get(month)
+            before = None if part is None else part.adjusted_through
+            latest = max((day for day in (through, before) if day), default=None)
+            piece = readjusted(piece, catalogue, through, latest)
             if not force:
-                _compare_with_stored(series, catalogue, month, piece)
-            catalogue = keep_month(series, catalogue, month, piece, now, through)
+                piece = _with_stored(series, catalogue, month, piece, latest)
+            catalogue = keep_month(series, catalogue, month, piece, now, latest)
     return catalogue
 
 
-def _compare_with_stored(
-    series: Series, catalogue: Catalogue, month: str, rows: pd.DataFrame
-) -> None:
-    part = catalogue.parts.get(month)
-    stored = None if part is None else read_part(series, month, part)
+def _with_stored(
+    series: Series, catalogue: Catalogue, month: str, rows: pd.DataFrame, through: str | None
+) -> pd.DataFrame:
+    """The rows and those stored before: two files may share a session, each with a part of it."""
+    stored = stored_rows(series, catalogue, month, through)
     if stored is None:
-        return
-    together = pd.concat([stored, rows]).drop_duplicates().sort_values("timestamp")
+        return rows
+    together = tidy(pd.concat([stored, rows]))
     _refuse_contradictions(together["timestamp"].duplicated(), together, series)
+    return together
 
 
 def _refuse_contradictions(twice: pd.Series, rows: pd.DataFrame, series: Series) -> None:
@@ -136,8 +165,9 @@ def _refuse_contradictions(twice: pd.Series, rows: pd.DataFrame, series: Series)
         at = rows["timestamp"].iloc[int(np.argmax(twice.to_numpy()))]
         raise DataError(
             f"{series}: {int(twice.sum())} bars are told twice and differently, the first at {at}; "
-            "import one origin, keep the other under a name of its own (task.vendor), or replace "
-            "what is stored by force=true"
+            "import one origin, keep the other under a name of its own (task.vendor), replace what "
+            "is stored by force=true, or say up to when splits are in the prices by "
+            "task.adjusted_through"
         )
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from intraday_rl.collecting.guessing.clock import Clock, found_clock, in_utc
@@ -13,6 +14,7 @@ from intraday_rl.collecting.guessing.columns import renamed
 from intraday_rl.collecting.part import tidy
 from intraday_rl.errors import DataError
 from intraday_rl.loading import EQUAL_OPEN_LIMIT
+from intraday_rl.market.bars import PRICES
 from intraday_rl.market.calendar import NEW_YORK
 from intraday_rl.market.reading import read_csv, read_parquet
 from intraday_rl.plan import TICKER
@@ -60,6 +62,7 @@ def files_below(path: str) -> list[Path]:
 def understood(file: Path, task: ImportBars) -> list[Found]:
     """The file's bars by symbol; raises `DataError` where something cannot be told."""
     table, words = renamed(_read(file), task.columns, str(file))
+    _refuse_words_for_numbers(table, file)
     pieces = {_symbol(file, task): table}
     if task.symbol is None and "symbol" in table.columns:
         groups = table.groupby(table["symbol"].astype(str).str.upper(), sort=True)
@@ -84,6 +87,20 @@ def _read(file: Path) -> pd.DataFrame:
     except Exception as error:  # a stranger's bytes: the readers raise whatever they stumble over
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{file}: cannot be read ({reason}); is it complete?") from None
+
+
+def _refuse_words_for_numbers(table: pd.DataFrame, file: Path) -> None:
+    for name in (*PRICES, "volume", "split_factor"):
+        if name not in table.columns:
+            continue
+        column = table[name]
+        bad = (pd.to_numeric(column, errors="coerce").isna() & column.notna()).to_numpy(dtype=bool)
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise DataError(
+                f"{file}: row {row + 1}: {name}={column.iloc[row]!r} is not a number; write "
+                "it with a point and no other sign, or leave it empty where it is not known"
+            )
 
 
 def _symbol(file: Path, task: ImportBars) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,9 @@ def read_catalogue(file: Path) -> Catalogue:
             month: Part(**{**part, "state": PartState(part["state"])})
             for month, part in content["parts"].items()
         }
+        days = [*(content["splits"] or {}), *(part.adjusted_through for part in parts.values())]
+        for day in filter(None, days):
+            date.fromisoformat(day)
         return Catalogue(**{**content, "prices": Prices(content["prices"]), "parts": parts})
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(

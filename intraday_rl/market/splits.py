@@ -112,8 +112,8 @@ def late_splits(
 def split_disagreement(
     vendors: Mapping[str, float], shipped: Mapping[str, float], first: date, last: date
 ) -> list[str]:
-    """What the two tables say differently about the days after `first` up to `last`."""
-    days = {day for day in (*vendors, *shipped) if first < date.fromisoformat(day) <= last}
+    """What the two tables say differently about the days from `first` to `last`."""
+    days = {day for day in (*vendors, *shipped) if first <= date.fromisoformat(day) <= last}
     return [
         f"{day}: vendor {_ratio(vendors.get(day))}, shipped {_ratio(shipped.get(day))}"
         for day in sorted(days)

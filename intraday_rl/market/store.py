@@ -153,11 +153,21 @@ def _again(series: Series) -> str:
     return f"download or import {series.symbol} again"
 
 
-def _raw_bars(series: Series, data: StoreData, declared: Mapping[str, float] | None) -> RawBars:
+def _as_one(series: Series) -> tuple[Catalogue, dict[str, pd.DataFrame]]:
+    """Catalogue and rows that belong together, though a download may go on meanwhile."""
     catalogue = series.read()
-    if catalogue is None or not catalogue.parts:
-        raise DataError(f"{series.folder}: holds no month yet; download or import it")
-    parts = read_parts(series, catalogue)
+    while catalogue is not None and catalogue.parts:
+        try:
+            return catalogue, read_parts(series, catalogue)
+        except DataError:
+            before, catalogue = catalogue, series.read()
+            if catalogue == before:  # nobody replaced a month under our eyes
+                raise
+    raise DataError(f"{series.folder}: holds no month yet; download or import it")
+
+
+def _raw_bars(series: Series, data: StoreData, declared: Mapping[str, float] | None) -> RawBars:
+    catalogue, parts = _as_one(series)
     splits, notes = _splits_of(series, catalogue, parts, declared)
     prices, through = catalogue.prices, data.adjusted_through
     adjusted = {part.adjusted_through for part in catalogue.parts.values()}

@@ -27,7 +27,7 @@ class StoreData:
     | `bar_minutes` | minutes | the bar that is traded: a multiple of the stored one |
     | `start`, `end` | ISO date | sessions read, both included; null = all there are |
     | `splits` | date: ratio | of the symbol; {} = none; null = the vendor's or the shipped table |
-    | `adjusted_through` | date | later splits do not enter; null = the last session read |
+    | `adjusted_through` | date | later splits do not enter; null = the last session or as stored |
     | `max_missing_bars` | traded bars | a session that misses more is bad |
     | `on_bad_session` | refuse, drop | the benchmark's sessions are only reported |
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from intraday_rl.errors import ConfigError, check_range
 from intraday_rl.market.calendar import FULL_SESSION_MINUTES
 from intraday_rl.market.files import BarLabel, Prices, check_timezone
+from intraday_rl.market.splits import check_splits
 from intraday_rl.market.store_data import VENDOR
 from intraday_rl.tasks.days import parse_day
 
@@ -44,6 +45,7 @@ class ImportBars:
     | `bar_label`, `timezone` | | null = found from the stamps against the exchange's calendar |
     | `columns` | | our name: the file's name; what is missing is guessed from the names |
     | `prices` | adjusted, traded | what the files' prices are |
+    | `adjusted_through` | ISO date | later splits are not in them; null = the files' last session |
     | `vendor` | | the name the bars are stored under |
     | `confirm` | | false: only show what was found, store nothing |
     """
@@ -54,6 +56,7 @@ class ImportBars:
     timezone: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
     prices: Prices = Prices.adjusted
+    adjusted_through: str | None = None
     vendor: str = "imported"
     confirm: bool = False
 
@@ -62,6 +65,11 @@ class ImportBars:
             raise ConfigError("path", repr(self.path), "name a file or a folder with bars")
         if self.timezone is not None:
             check_timezone(self.timezone)
+        if self.adjusted_through is not None:
+            check_splits(None, self.adjusted_through)
+            if self.prices is Prices.traded:
+                remedy = "prices=traded are adjusted for no split; leave it out"
+                raise ConfigError("adjusted_through", self.adjusted_through, remedy)
         if not VENDOR.fullmatch(self.vendor):
             remedy = "must be lower-case letters, digits and _, such as imported"
             raise ConfigError("vendor", self.vendor, remedy)

@@ -12,7 +12,7 @@ from intraday_rl.collecting.guessing.clock import found_clock, in_utc
 from intraday_rl.collecting.guessing.columns import renamed
 from intraday_rl.config import compose_plan
 from intraday_rl.entry.job import run_plan
-from intraday_rl.errors import DataError
+from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.loading import load_market
 from intraday_rl.market.files import BarLabel
 from intraday_rl.market.store import Series, stored_series
@@ -151,6 +151,15 @@ def test_where_trading_goes_on_around_the_session_activity_tells_the_label(rows,
     assert "jump at the open" in clock.by
 
 
+def test_an_hour_before_the_open_is_not_taken_for_a_zone_an_hour_away(rows):
+    frame = with_long_hours(rows("2021-10-01", "2021-12-31"), volume=True)
+    local = frame["timestamp"].dt.tz_convert(NEW_YORK).dt.tz_localize(None)
+    minute = local.dt.hour * 60 + local.dt.minute
+    kept = minute.between(8 * 60 + 30, 17 * 60)
+    clock = found_clock(frame.assign(timestamp=local)[kept].reset_index(drop=True), "x")
+    assert clock.zone == NEW_YORK
+
+
 def test_stamps_an_hour_off_fit_no_zone_of_their_own(rows):
     frame = rows("2021-09-01", "2022-01-31")
     frame["timestamp"] += pd.Timedelta(hours=1)
@@ -262,3 +271,97 @@ def test_epochs_are_read_by_their_size(rows):
         assert (frame["timestamp"].to_numpy() == stamps.to_numpy()).all()
         assert any("epoch" in word for word in words)
     json.dumps(words)
+
+
+def test_two_files_that_share_a_session_leave_it_whole(tmp_path, rows):
+    bars = rows("2021-11-01", "2021-11-30")
+    cut = pd.Timestamp("2021-11-16 17:00", tz="UTC")
+    parts = {"early": bars[bars["timestamp"] < cut], "late": bars[bars["timestamp"] >= cut]}
+    for order in (("early", "late"), ("late", "early")):
+        state = tmp_path / order[0]
+        state.mkdir()
+        for name in order:
+            parts[name].to_parquet(tmp_path / f"TQQQ_{name}.parquet")
+            bring(state, tmp_path / f"TQQQ_{name}.parquet", "task.confirm=true")
+        (series,) = stored_series(state / "state" / "bars")
+        part = series.read().parts["2021-11"]
+        assert (part.bars, part.state.value) == (len(bars), "complete")
+
+
+@pytest.mark.parametrize("order", [("before", "after"), ("after", "before")])
+def test_files_that_end_before_and_after_a_split_become_prices_of_one_kind(tmp_path, rows, order):
+    bars = rows("2021-01-04", "2021-01-29")  # TQQQ was split 2:1 on 2021-01-21
+    cut = pd.Timestamp("2021-01-15", tz="UTC")
+    before = bars[bars["timestamp"] < cut].copy()
+    before[["open", "high", "low", "close"]] *= 2  # it knew of no split
+    files = {"before": before, "after": bars[bars["timestamp"] >= cut]}
+    for name in order:
+        files[name].to_parquet(tmp_path / f"TQQQ_{name}.parquet")
+        bring(tmp_path, tmp_path / f"TQQQ_{name}.parquet", "task.confirm=true")
+    said = ["symbol=TQQQ", "data=store", f"paths.state={tmp_path}/state"]
+    read = load_market(compose_plan(said)).symbol.frame
+    np.testing.assert_allclose(read["close"], bars["close"])
+    assert set(read["split_factor"]) == {1.0, 2.0}
+
+
+def test_up_to_when_splits_are_in_the_prices_is_shown_and_the_users_to_say(tmp_path, rows, capsys):
+    file = tmp_path / "TQQQ.parquet"
+    rows("2021-11-01", "2021-12-31").to_parquet(file)
+    bring(tmp_path, file)
+    assert "up to 2021-12-31, the last session" in capsys.readouterr().out
+    bring(tmp_path, file, "task.adjusted_through='2022-06-30'", "task.confirm=true")
+    assert "up to 2022-06-30\n" in capsys.readouterr().out
+    said = ["symbol=TQQQ", "data=store", f"paths.state={tmp_path}/state"]
+    factors = load_market(compose_plan(said)).symbol.frame["split_factor"]
+    assert set(factors) == {2.0}  # 2:1 on 2022-01-13
+    with pytest.raises(ConfigError, match="prices=traded are adjusted for no split"):
+        bring(tmp_path, file, "task.adjusted_through='2022-06-30'", "task.prices=traded")
+
+
+def test_a_price_that_is_no_number_is_refused_with_its_row(tmp_path, rows):
+    bars = rows("2021-11-01", "2021-11-30").astype({"close": object})
+    bars.loc[6, "close"] = "1,234.5"
+    bars.to_csv(tmp_path / "TQQQ.csv", index=False)
+    with pytest.raises(DataError, match=r"row 7: close='1,234\.5' is not a number"):
+        bring(tmp_path, tmp_path / "TQQQ.csv")
+
+
+def test_a_stamp_that_was_cut_off_is_refused_with_its_row(tmp_path, rows):
+    text = rows("2021-11-01", "2021-11-30").iloc[:51].to_csv(index=False)
+    (tmp_path / "TQQQ.csv").write_text(text[: text.rindex("\n2021-") + 15])
+    with pytest.raises(DataError, match=r"row 51 \(2021-11-02 19:\): .*not ISO 8601"):
+        bring(tmp_path, tmp_path / "TQQQ.csv")
+
+
+def test_sparse_bars_are_read_as_the_user_says_unless_the_stamps_speak_against_it(rows):
+    frame = rows("2021-09-01", "2022-01-31")
+    sparse = frame[np.random.default_rng(0).random(len(frame)) > 0.3].reset_index(drop=True)
+    with pytest.raises(DataError, match=r"no zone and label.*task\.bar_label"):
+        found_clock(sparse, "x.csv")
+    clock = found_clock(sparse, "x.csv", BarLabel.start)
+    assert (clock.label, clock.bar_minutes) == (BarLabel.start, 15)
+    assert "as said" in str(clock)
+    with pytest.raises(DataError, match="no zone and label"):
+        found_clock(sparse, "x.csv", BarLabel.end)
+    late = sparse.assign(timestamp=sparse["timestamp"] + pd.Timedelta(hours=1))
+    with pytest.raises(DataError, match="no zone and label"):
+        found_clock(late, "x.csv", BarLabel.start)
+
+
+def test_one_bar_a_session_is_no_intraday_file(rows):
+    with pytest.raises(DataError, match="at most one bar a session"):
+        found_clock(rows("2021-09-01", "2022-01-31", bar_minutes=390), "x.csv")
+
+
+def test_the_names_of_vendors_are_not_for_files(tmp_path, rows):
+    rows("2021-11-01", "2021-11-30").to_parquet(tmp_path / "TQQQ.parquet")
+    with pytest.raises(ConfigError, match=r"task\.vendor=alpaca: .*a name of their own"):
+        bring(tmp_path, tmp_path / "TQQQ.parquet", "task.vendor=alpaca")
+
+
+def test_a_store_that_cannot_be_written_is_named(tmp_path, rows):
+    rows("2021-11-01", "2021-11-30").to_parquet(tmp_path / "TQQQ.parquet")
+    (tmp_path / "taken").write_text("a file where the store should be")
+    with pytest.raises(DataError, match=r"taken/TQQQ.*cannot be written to.*data\.store"):
+        bring(tmp_path, tmp_path / "TQQQ.parquet", "task.confirm=true", "data=store",
+              f"data.store={tmp_path}/taken")  # fmt: skip

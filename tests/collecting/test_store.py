@@ -10,6 +10,7 @@ import pytest
 
 from intraday_rl.collecting.writing import keep_month, writing_alone
 from intraday_rl.errors import DataError
+from intraday_rl.market import store
 from intraday_rl.market.files import BarLabel, FileData, Prices
 from intraday_rl.market.sources import load
 from intraday_rl.market.store import Series
@@ -138,5 +139,40 @@ def test_a_symbol_whose_splits_nobody_knows_says_so(series, catalogue, rows):
 def test_a_damaged_catalogue_is_refused_in_one_line(series, catalogue, rows):
     fill(series, catalogue, rows("2021-11-01", "2021-12-31"))
     series.catalogue.write_text('{"symbol": "TQQQ", "parts": 3}')
+    with pytest.raises(DataError, match=r"catalogue\.json cannot be read"):
+        load(stored(series), "TQQQ", None)
+
+
+def test_a_split_on_the_second_stored_session_is_compared_too(series, catalogue, rows):
+    months = rows("2018-05-23", "2018-05-31")  # the shipped table: TQQQ 3:1 on 2018-05-24
+    now = pd.Timestamp("2018-07-01", tz="UTC")
+    with writing_alone(series):
+        keep_month(series, catalogue, "2018-05", months, now, None)
+    notes = load(stored(series), "TQQQ", None).notes
+    assert any("settled by the prices (2018-05-24: vendor none, shipped 3:1)" in n for n in notes)
+
+
+def test_a_month_replaced_while_it_is_read_is_read_again(series, catalogue, rows, monkeypatch):
+    month, now = rows("2021-11-01", "2021-11-30"), pd.Timestamp("2022-03-01", tz="UTC")
+    with writing_alone(series):
+        before = keep_month(series, catalogue, "2021-11", month.iloc[:200], now, None)
+    plain, replaced = store.read_part, []
+
+    def overtaken(*asked):
+        if not replaced:
+            replaced.append(True)
+            keep_month(series, before, "2021-11", month, now, None)
+        return plain(*asked)
+
+    monkeypatch.setattr(store, "read_part", overtaken)
+    read = load(stored(series), "TQQQ", None)
+    assert len(read.symbol.frame) == len(month)
+
+
+def test_a_catalogue_with_what_is_no_date_is_refused_in_one_line(series, catalogue, rows):
+    with writing_alone(series):
+        now = pd.Timestamp("2022-03-01", tz="UTC")
+        told = replace(catalogue, splits={"tomorrow": 2.0})
+        keep_month(series, told, "2021-11", rows("2021-11-01", "2021-11-30"), now, None)
     with pytest.raises(DataError, match=r"catalogue\.json cannot be read"):
         load(stored(series), "TQQQ", None)

@@ -8,15 +8,21 @@ because they all lie in one season, the candidates mean the same times and the f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 import pandas as pd
 
 from intraday_rl.errors import DataError
-from intraday_rl.market.calendar import MINUTE_NS, open_close_ns, sessions
+from intraday_rl.market.calendar import (
+    FULL_SESSION_MINUTES,
+    MINUTE_NS,
+    open_close_ns,
+    sessions,
+)
 from intraday_rl.market.files import BarLabel
-from intraday_rl.market.plausibility import Floats, Ints
+from intraday_rl.market.plausibility import Floats, Ints, check_clock, check_label
 from intraday_rl.market.stamps import stamps_in_utc
 
 ZONES = (
@@ -25,6 +31,8 @@ ZONES = (
     "Etc/GMT+5", "Etc/GMT+4",
 )  # fmt: skip
 FITS, DOES_NOT = 0.8, 0.6  # share of sessions whose both ends are where they should be
+FULL_SESSION_NS = FULL_SESSION_MINUTES * MINUTE_NS
+HOUR_NS = 60 * MINUTE_NS
 JUMP = 1.5  # how much busier the first bar of a session is than the one before it
 
 
@@ -54,18 +62,16 @@ def found_clock(
     `frame` has our names; its rows need not be in order.
     """
     candidates: dict[str | None, Ints] = {}
+    refusals: dict[str | None, DataError] = {}
     for one in _zones(frame, zone):
         try:
-            stamps, _ = stamps_in_utc(frame["timestamp"], one, file)
-        except DataError:
-            if zone is not None or one is None:
-                raise
-            continue  # an hour that does not exist there: not this zone's clock
-        candidates[one] = stamps
-    if not candidates:
-        raise DataError(
-            f"{file}: the stamps exist in none of {', '.join(ZONES)}; give task.timezone"
-        )
+            candidates[one], _ = stamps_in_utc(frame["timestamp"], one, file)
+        except DataError as error:  # an hour that does not exist there: not this zone's clock
+            refusals[one] = error
+    if not candidates:  # UTC has every hour: what it refuses is no matter of zones
+        raise refusals.get("UTC") or next(iter(refusals.values()))
+    if all(_bar_ns(np.sort(stamps)) > FULL_SESSION_NS for stamps in candidates.values()):
+        raise DataError(f"{file}: at most one bar a session; intraday bars are needed")
     labels = (BarLabel.start, BarLabel.end) if label is None else (label,)
     activity = _activity(frame)
     clocks = [
@@ -74,11 +80,16 @@ def found_clock(
         for which in labels
     ]
     fitting = [pair for pair in clocks if pair[0].sure >= FITS]
+    if not fitting and label is not None and len(candidates) == 1:
+        ((_, stamps),) = candidates.items()
+        if _may_be(stamps, activity, label, file):
+            return replace(clocks[0][0], by="as said; both ends fit")
     if not fitting:
         best = max((clock for clock, _ in clocks), key=lambda clock: clock.sure)
+        closest = f"; closest: {best}" if best.sure else ""
         raise DataError(
-            f"{file}: no zone and label put bars at both ends of the sessions; closest: {best}; "
-            "give task.timezone and task.bar_label, or check that the bars are of the NYSE's hours"
+            f"{file}: no zone and label put bars at both ends of the sessions{closest}; give "
+            "task.timezone and task.bar_label, or check that the bars are of the NYSE's hours"
         )
     first, stamps = max(fitting, key=lambda pair: pair[0].sure)
     for other, its in fitting:
@@ -92,6 +103,23 @@ def found_clock(
         clock for clock, its in fitting if clock.label is first.label and (its == stamps).all()
     ]
     return equal[0]
+
+
+def _may_be(stamps: Ints, activity: Floats, label: BarLabel, file: str) -> bool:
+    """Whether nothing in stamps too sparse to tell speaks against what the user says of them."""
+    other = BarLabel.end if label is BarLabel.start else BarLabel.start
+    if _clock(stamps, activity, None, other).sure >= FITS:
+        return False
+    stamps = np.unique(stamps)
+    table = sessions(*_days_around(stamps))
+    opens, closes = open_close_ns(table)
+    inside = np.searchsorted(opens, stamps, "right") > np.searchsorted(closes, stamps, "right")
+    try:
+        check_clock(stamps, opens, closes, _bar_ns(stamps), file)
+        check_label(stamps, opens, closes, label is BarLabel.end, file)
+    except DataError:
+        return False
+    return bool(inside.any())
 
 
 def _zones(frame: pd.DataFrame, zone: str | None) -> tuple[str | None, ...]:
@@ -118,11 +146,7 @@ def _activity(frame: pd.DataFrame) -> Floats:
 def _clock(stamps: Ints, activity: Floats, zone: str | None, label: BarLabel) -> Clock:
     order = np.argsort(stamps, kind="stable")
     stamps, activity = stamps[order], activity[order]
-    days = pd.to_datetime(stamps[[0, -1]])
-    table = sessions(
-        (days[0] - pd.Timedelta(days=2)).date(), (days[1] + pd.Timedelta(days=2)).date()
-    )
-    opens, closes = open_close_ns(table)
+    opens, closes = open_close_ns(sessions(*_days_around(stamps)))
     bar_ns = _bar_ns(stamps)
     starts = stamps if label is BarLabel.start else stamps - bar_ns
     seen = np.searchsorted(starts, closes) > np.searchsorted(starts, opens)
@@ -143,10 +167,18 @@ def _clock(stamps: Ints, activity: Floats, zone: str | None, label: BarLabel) ->
     after = _activity_at(starts, activity, opens + bar_ns)
     both = first_there & np.isin(opens - bar_ns, starts)
     rises = (busy[0] > JUMP * busy[1]) & ~(after > JUMP * busy[0])
-    there = first_there & last_there & (~both | rises)
+    # A file that begins an hour before the open looks like one of a zone an hour away.
+    begins_quietly = _activity_at(starts, activity, opens + HOUR_NS) > JUMP * busy[0]
+    there = first_there & last_there & np.where(both, rises, ~begins_quietly)
     return Clock(
         label, zone, minutes, float(there.mean()), "both ends and the jump at the open fit"
     )
+
+
+def _days_around(stamps: Ints) -> tuple[date, date]:
+    """First and last day of sorted stamps, whatever their zone may be."""
+    days = pd.to_datetime(stamps[[0, -1]])
+    return (days[0] - pd.Timedelta(days=2)).date(), (days[1] + pd.Timedelta(days=2)).date()
 
 
 def _activity_at(starts: Ints, activity: Floats, wanted: Ints) -> Floats:

@@ -13,6 +13,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from intraday_rl.collecting.guessing.clock import Clock, in_utc
 from intraday_rl.collecting.inspection.by_month import months_table, sessions_table
 from intraday_rl.collecting.inspection.comparison import Comparison, bar_minutes, compare
 from intraday_rl.collecting.inspection.findings import comparison_lines, months_of_concern
@@ -169,8 +170,8 @@ def _rows(data: FileData | StoreData, symbol: str) -> pd.DataFrame:
         {"timestamp": utc(stamps), "open": raw.frame["open"], "close": raw.frame["close"]}
     ).sort_values("timestamp", kind="stable")
     if raw.stamped_at_end:
-        length = pd.Timedelta(minutes=bar_minutes(frame))
-        frame["timestamp"] = frame["timestamp"] - length
+        clock = Clock(BarLabel.end, None, bar_minutes(frame), 1.0, "as said")
+        frame = in_utc(frame, clock, raw.place)
     return frame.reset_index(drop=True)
 
 
