@@ -441,6 +441,7 @@ SECTIONS: dict[str, Section] = {
             "task.timezone": OfTask("tests/collecting/test_import.py"),
             "task.columns": OfTask("tests/collecting/test_import.py"),
             "task.prices": OfTask("tests/collecting/test_import.py"),
+            "task.adjusted_through": OfTask("tests/collecting/test_import.py"),
             "task.vendor": OfTask("tests/collecting/test_import.py"),
             "task.confirm": OfTask("tests/collecting/test_import.py"),
         },

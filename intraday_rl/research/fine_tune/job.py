@@ -65,7 +65,8 @@ def job_of(prepared: Prepared, options: FineTune, outputs: str) -> Job:
 @cache
 def own_code_hash() -> str:
     """Of the sources that write a fine-tune's numbers."""
-    digest = hashlib.sha256()
-    for name in ("gate", "refill", "result", "spans", "stage", "tuning"):
-        digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
+    digest, here = hashlib.sha256(), Path(__file__).parent
+    own = [here / f"{name}.py" for name in ("gate", "refill", "result", "spans", "tuning")]
+    for source in (*own, here.parents[1] / "stage.py"):
+        digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
