@@ -40,7 +40,10 @@ def test_two_recordings_of_the_same_trades_agree(rows):
     assert "the same clock" in lines(ours, noisy(ours))
 
 
-@pytest.mark.parametrize("minutes", [60, -60, 300, 15, -15, 75])
+@pytest.mark.parametrize(
+    "minutes",
+    [60, -15, *(pytest.param(one, marks=pytest.mark.slow("bars")) for one in (-60, 300, 15, 75))],
+)
 def test_a_shift_of_the_clock_is_found_with_its_size_and_its_meaning(rows, minutes):
     ours = rows("2021-09-01", "2022-02-28")
     theirs = noisy(ours).assign(timestamp=ours["timestamp"] + pd.Timedelta(minutes=minutes))

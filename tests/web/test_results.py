@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from intraday_rl.config import compose_plan
 from intraday_rl.jobs.job import JobState, Order
 from intraday_rl.records import RunFolder, write_json, write_text
 from intraday_rl.web.words import words_of
 from tests.web.conftest import MODEL, served
+
+pytestmark = pytest.mark.slow("service")
 
 PRESETS = {  # learning rate, gamma, batch, tau, entropy, memory, position
     "conservative": (1e-4, 0.99, 512, 0.005, "0.1", 100_000, 0.7),

@@ -21,6 +21,8 @@ from intraday_rl.web.choices import Choices
 from intraday_rl.web.words import literal, words_of
 from tests.web.conftest import MODEL
 
+pytestmark = pytest.mark.slow("service")
+
 SMALL = {
     "symbol": "SPY",
     "data": {"kind": "synthetic", "start": "2018-01-02", "edge": 0.25},
