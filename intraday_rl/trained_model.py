@@ -1,4 +1,4 @@
-"""The model that is tuned: its bundle, its own plan, and that plan on the data of now."""
+"""A trained model: its bundle, its own plan, and that plan on the data of now."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NEEDED_FACTS = (
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A model chosen to be tuned; `plan` is its own, as it was trained."""
+    """A model that is to be tuned or to act; `plan` is its own, as it was trained."""
 
     chosen: ChosenModel
     bundle: Bundle

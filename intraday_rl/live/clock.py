@@ -1,4 +1,4 @@
-"""Time as a session meets it: the machine's own, or a replay's."""
+"""Time as a session meets it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ import time
 from typing import Protocol
 
 import pandas as pd
-
-from intraday_rl.market.stamps import now
-
-LONGEST_SLEEP_SECONDS = 1.0  # a clock that was set, or a signal, is noticed within it
 
 
 class Clock(Protocol):
@@ -22,17 +18,6 @@ class Clock(Protocol):
     def wait_until(self, moment: pd.Timestamp) -> None:
         """Return when `moment` has come; at once if it has."""
         ...
-
-
-class ExchangeClock:
-    """The machine's clock; it must be set by the network's time, as exchanges' are."""
-
-    def now(self) -> pd.Timestamp:
-        return now()
-
-    def wait_until(self, moment: pd.Timestamp) -> None:
-        while (left := (moment - self.now()).total_seconds()) > 0:
-            time.sleep(min(left, LONGEST_SLEEP_SECONDS))
 
 
 class ReplayClock:

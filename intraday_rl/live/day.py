@@ -104,13 +104,6 @@ class TradingDay:
         shares = float(accounts.records[0]["shares"])
         return Sight(now, observation[0], shares, float(last["close"] * last["split_factor"]))
 
-    def shares_wanted(self, symbol: Bars, benchmark: Bars, actions: Actions) -> float:
-        """Signed shares that the last of `actions` asks for, counted at the close of its bar."""
-        problem = self._problem(symbol, benchmark, whole_day=True)
-        now = pd.Timestamp(symbol.frame["bar_end"].iloc[-1])
-        _, entries = self._walk(problem, actions, until=now, also=True)
-        return float(entries[-1]["shares_after"])
-
     def ledger(
         self, symbol: Bars, benchmark: Bars, actions: Actions, fold: str, seed: int
     ) -> tuple[pd.DataFrame, Opening]:
@@ -128,10 +121,8 @@ class TradingDay:
         problem: Problem,
         actions: Actions,
         until: pd.Timestamp | None,
-        *,
-        also: bool = False,
     ) -> tuple[Accounts, NDArray[np.void]]:
-        """Through the decisions before `until` (with `also`, through the one at it): all if None.
+        """Through the decisions before `until`; all if None.
 
         A decision that was missed (its bar came too late) leaves the target as it was: the action
         before it said once more, 0 where there was none.
@@ -151,7 +142,7 @@ class TradingDay:
         reward, terminated = np.zeros(1), np.zeros(1, np.bool_)
         action, done = np.zeros(1), 0
         for bar_end in ends:
-            if until is not None and not (bar_end < until or (also and bar_end == until)):
+            if until is not None and bar_end >= until:
                 break
             action[0] = actions.get(bar_end, action[0])
             accounts.step(action, observation, reward, terminated)

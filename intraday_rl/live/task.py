@@ -14,7 +14,7 @@ import pandas as pd
 from rich.console import Console
 
 from intraday_rl.dataset import open_dataset
-from intraday_rl.errors import DataError
+from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.live.clock import ReplayClock
 from intraday_rl.live.day import Opening, TradingDay
 from intraday_rl.live.feed import ReplayFeed
@@ -29,7 +29,7 @@ from intraday_rl.plan import Format, Plan
 from intraday_rl.records import SeedFolder, write_json
 from intraday_rl.stage import Stage
 from intraday_rl.tasks import Paper, parse_day
-from intraday_rl.trading.ledger import read_ledger, write_ledger
+from intraday_rl.trading.ledger import COSTS, read_ledger, write_ledger
 from intraday_rl.trained_model import TrainedModel, open_to_play
 
 
@@ -37,7 +37,7 @@ def run(plan: Plan, context: Context) -> Outcome:
     """Carry out `task=paper`; written below `paths.outputs/paper`. Status 1 if it differs."""
     task = _task(plan)
     day = parse_day("task.day", task.day)
-    model = open_to_play(choose_model(plan, task.model), context.reload)
+    model = _model(plan, context)
     own = model.on(plan)
     market = load_market(own)
     history = _before(market, day)
@@ -67,7 +67,7 @@ def show(plan: Plan, context: Context) -> int:
     """The dry run: the model, the day and what it would be compared with; nothing is played."""
     task = _task(plan)
     day = parse_day("task.day", task.day)
-    model = open_to_play(choose_model(plan, task.model), context.reload)
+    model = _model(plan, context)
     market = load_market(model.on(plan))
     sessions = len(_before(market, day).symbol.session_index())
     compared = "nothing" if _backtest(model, day) is None else "the backtest's ledger"
@@ -76,6 +76,19 @@ def show(plan: Plan, context: Context) -> int:
         f"{compared}\ndry run: nothing was played, nothing was written\n"
     )
     return 0
+
+
+def _model(plan: Plan, context: Context) -> TrainedModel:
+    """The model, if it is one of these bars: of another symbol or length it would act on nothing
+    that it knows."""
+    model = open_to_play(choose_model(plan, _task(plan).model), context.reload)
+    for key, given, own in (
+        ("symbol", plan.symbol, model.plan.symbol),
+        ("data.bar_minutes", plan.data.bar_minutes, model.plan.data.bar_minutes),
+    ):
+        if given != own:
+            raise ConfigError(key, given, f"the model was trained with {key}={own}")
+    return model
 
 
 def _opening(
@@ -110,7 +123,7 @@ def _content(
     opening: Opening,
     backtest: pd.DataFrame | None,
 ) -> dict[str, Any]:
-    last, costs = ledger.iloc[-1], ["commission", "fees", "slippage", "impact", "financing"]
+    last = ledger.iloc[-1]
     return {
         "schema_version": 1,
         "day": str(day),
@@ -120,7 +133,7 @@ def _content(
         "equity_before": opening.equity,
         "equity_after": float(last["equity_after"]),
         "net_return_bps": (float(last["equity_after"]) / opening.equity - 1.0) * 1e4,
-        "costs_usd": {name: float(ledger[name].sum()) for name in costs},
+        "costs_usd": {name: float(ledger[name].sum()) for name in COSTS},
         "orders": int((ledger["shares_traded"] != 0).sum()),
         "exit_time": str(last["bar_end"]),
         "exit_shares": float(last["shares_after"]),

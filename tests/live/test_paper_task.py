@@ -9,7 +9,7 @@ import pytest
 
 from intraday_rl.config import compose_plan
 from intraday_rl.entry.job import run_plan
-from intraday_rl.errors import DataError
+from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.trading.ledger import read_ledger, write_ledger
 
 pytestmark = pytest.mark.slow("paper")  # it trains a model first
@@ -75,6 +75,12 @@ def test_a_day_the_model_was_trained_on_is_marked_and_compared_with_nothing(trai
     assert content["in_sample"]
     assert not content["compared_with_backtest"]
     assert content["exit_shares"] == 0
+
+
+def test_a_model_of_another_symbol_is_refused(trained):
+    outputs, key = trained
+    with pytest.raises(ConfigError, match=r"symbol=SPY: the model was trained with symbol=TQQQ"):
+        played(outputs, f"{key}/{WINDOW}/seed=0", "2021-08-11", "symbol=SPY")
 
 
 def test_a_day_beyond_the_bars_is_refused(trained):
