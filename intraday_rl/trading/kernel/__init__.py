@@ -39,6 +39,7 @@ try:
         charges,
         decide,
         draw,
+        filled,
         layout,
         moments,
         observe,

@@ -102,9 +102,17 @@ def hold_shares(
     book: Any, session: Any, account: Any, entry: Any, row: Any, following: Any, after: float
 ) -> None:
     """Trade to `after` shares at `row.price` and hold them until `following.price`."""
+    cost = settle_order(book, session, entry, after - account.shares, row.price)
+    carry(book, account, entry, row, following, after, cost)
+
+
+@compiled
+def carry(
+    book: Any, account: Any, entry: Any, row: Any, following: Any, after: float, cost: float
+) -> None:
+    """Hold `after` shares until `following.price`; their order is settled and cost USD `cost`."""
     before = account.shares
     equity_before = account.equity
-    cost = settle_order(book, session, entry, after - before, row.price)
     if after != before:
         record_entry(account, entry, before, after, row.fill_minute)
     account.shares = after
@@ -120,8 +128,14 @@ def hold_shares(
 @compiled
 def force_exit(book: Any, session: Any, account: Any, entry: Any, row: Any) -> None:
     """Flat at the cutoff, at full cost; also written when there was nothing to close."""
+    settle_order(book, session, entry, -account.shares, row.price)
+    leave_flat(account, entry)
+
+
+@compiled
+def leave_flat(account: Any, entry: Any) -> None:
+    """The exit row of an account whose last order is settled."""
     before = account.shares
-    settle_order(book, session, entry, -before, row.price)
     account.shares = 0.0
     account.target = 0.0
     account.entry_price = 0.0
