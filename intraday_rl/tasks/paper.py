@@ -70,7 +70,7 @@ class Rehearsal:
 
     | field | unit | |
     |---|---|---|
-    | `start` | New York time, as 2022-03-14 09:20 | what the clock showed at `anchor`; null = real time |
+    | `start` | New York time | what it shows at `anchor`, as 2022-03-14 09:20; null = real time |
     | `anchor` | UTC | of the machine's clock; null = when the process starts |
     | `speed` | multiple of real time | |
     """

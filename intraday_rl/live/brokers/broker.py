@@ -9,6 +9,7 @@ from typing import Protocol
 import pandas as pd
 
 from intraday_rl.errors import IntradayRLError
+from intraday_rl.live.feeds.feed import DayBars, Feed
 
 
 class BrokerUnavailable(IntradayRLError):
@@ -81,6 +82,10 @@ class Broker(Protocol):
 
     def check(self) -> None:
         """Return if the broker answers and would take orders."""
+        ...
+
+    def look(self, feed: Feed, known: DayBars, now: pd.Timestamp) -> None:
+        """What the feed knows, for a broker that has no market of its own."""
         ...
 
     def submit(self, order: Order) -> Report:
