@@ -119,6 +119,13 @@ class TradingDay:
     plan      the model's own, on the data of now
     fitting   scaler and moments of the model's train sessions
     history   bars of symbol and benchmark up to the session before, from the origin of training
+
+    | attribute, UTC | |
+    |---|---|
+    | `bar_ends` | when each bar of the session ends, in order |
+    | `cutoff` | when the account must be flat |
+    | `exit_at` | the last bar boundary up to the cutoff: the exit fills at its opening |
+    | `decision_ends` | ends of the bars at which an order could still be filled before the exit |
     """
 
     def __init__(
@@ -138,22 +145,12 @@ class TradingDay:
         self.day, self.opening = day, opening
         self.calendar = table
         self._grid = _grid(table, history.symbol.bar_minutes)
-
-    @property
-    def cutoff(self) -> pd.Timestamp:
-        """When the account must be flat (UTC)."""
-        return pd.Timestamp(self.plan.env.cutoff.times(self.calendar).iloc[0])
-
-    @property
-    def bar_ends(self) -> pd.DatetimeIndex:
-        """When each bar of the session ends, in order."""
-        return pd.DatetimeIndex(self._grid["bar_end"])
-
-    @property
-    def exit_at(self) -> pd.Timestamp:
-        """The last bar boundary up to the cutoff: the exit fills at its opening."""
-        starts = pd.DatetimeIndex(self._grid["bar_start"])
-        return pd.Timestamp(starts[starts <= self.cutoff][-1])
+        starts, self.bar_ends = (
+            pd.DatetimeIndex(self._grid[name]) for name in ("bar_start", "bar_end")
+        )
+        self.cutoff = pd.Timestamp(plan.env.cutoff.times(table).iloc[0])
+        self.exit_at = pd.Timestamp(starts[starts <= self.cutoff][-1])
+        self.decision_ends = self.bar_ends[self.bar_ends < self.exit_at]
 
     @cached_property
     def book(self) -> np.void:
@@ -164,17 +161,11 @@ class TradingDay:
         book: np.void = problem.book[0]
         return book
 
-    @property
-    def decision_ends(self) -> pd.DatetimeIndex:
-        """Ends of the bars at which an order could still be filled before the exit."""
-        ends = self.bar_ends
-        return ends[ends < self.exit_at]
-
     def sight(self, symbol: Bars, benchmark: Bars, actions: Actions, fills: Fills) -> Sight:
         """What the account sees at the end of the last bar of `symbol`, this day's bars so far."""
         last = symbol.frame.iloc[-1]
         now = pd.Timestamp(last["bar_end"])
-        problem = self._problem(symbol, benchmark, whole_day=True)
+        problem = self._problem(self._to_its_end(symbol), benchmark)
         ends = self._ends(problem)
         accounts, _ = self._walk(problem, ends[ends < now], actions, fills, None)
         observation = np.empty((1, len(problem.names)), np.float32)
@@ -204,16 +195,18 @@ class TradingDay:
     ) -> tuple[pd.DataFrame, Opening]:
         """The session's rows of the ledger from all its bars, and the opening of the next one.
 
-        A fill after the last bar that came has no row on the bars that are there: the rest of the
-        day then stands still at the last close, as it did for whoever traded.
+        Where a fill has no row on the bars that came, since none came after it before the exit, the
+        missing bars stand still at the close before, as prices did for whoever traded.
         """
-        problem = self._problem(symbol, benchmark, whole_day=leave.time is not None)
+        today = symbol if leave.time is None else self._to_its_end(symbol)
+        problem = self._problem(today, benchmark)
         ends = self._ends(problem)
         traded = [bar_end for bar_end, filled in fills.items() if filled.shares]
-        if leave.time is None and not set(traded) <= set(ends):
-            problem = self._problem(symbol, benchmark, whole_day=True)
+        if not set(traded) <= set(ends):
+            problem = self._problem(self._without_holes(symbol), benchmark)
             ends = self._ends(problem)
-            problem.tape.missing_bar[int(problem.eligible[0])] = True
+            came = bool((symbol.frame["bar_start"] == self.exit_at).any())
+            problem.tape.missing_bar[int(problem.eligible[0])] = not came
         if leave.time is not None:
             ends = ends[(ends < leave.time) | ends.isin(list(actions))]
             problem = _cut_short(problem, len(ends), leave)
@@ -263,13 +256,10 @@ class TradingDay:
         first, count = int(session["first_row"]), int(session["decisions"])
         return utc(tape.row_end[first : first + count].astype("datetime64[ns]").astype(np.int64))
 
-    def _problem(self, symbol: Bars, benchmark: Bars, *, whole_day: bool) -> Problem:
-        return Stage.of(self._dataset(symbol, benchmark, whole_day), self.fitting).problem(
-            [self.day]
-        )
+    def _problem(self, today: Bars, benchmark: Bars) -> Problem:
+        return Stage.of(self._dataset(today, benchmark), self.fitting).problem([self.day])
 
-    def _dataset(self, symbol: Bars, benchmark: Bars, whole_day: bool) -> Dataset:
-        today = self._to_its_end(symbol) if whole_day else symbol
+    def _dataset(self, today: Bars, benchmark: Bars) -> Dataset:
         market = replace(
             self.history,
             symbol=_joined(self.history.symbol, today),
@@ -281,16 +271,26 @@ class TradingDay:
 
     def _to_its_end(self, symbol: Bars) -> Bars:
         """The day's bars so far and, to its end, bars that stand still at the last close."""
+        return self._standing_still(symbol, symbol.frame["bar_start"].iloc[-1])
+
+    def _without_holes(self, symbol: Bars) -> Bars:
+        """The day's bars from the first one on, missing ones standing still at the close before."""
+        return self._standing_still(symbol, symbol.frame["bar_start"].iloc[0])
+
+    def _standing_still(self, symbol: Bars, since: pd.Timestamp) -> Bars:
+        """The bars, and in place of each that is missing after `since` one without a trade."""
         known = symbol.frame
-        last = known.iloc[-1]
-        later = self._grid[self._grid["bar_start"] > last["bar_start"]]
+        missing = ~self._grid["bar_start"].isin(known["bar_start"])
+        later = self._grid[missing & (self._grid["bar_start"] > since)]
+        before = np.searchsorted(nanoseconds(known["bar_start"]), nanoseconds(later["bar_start"]))
+        closes = known["close"].to_numpy()[before - 1]
         still = later.assign(
-            **{name: float(last["close"]) for name in PRICES},
-            volume=np.nan if np.isnan(last["volume"]) else 0.0,
-            split_factor=float(last["split_factor"]),
+            **dict.fromkeys(PRICES, closes),
+            volume=np.nan if known["volume"].isna().any() else 0.0,
+            split_factor=float(known["split_factor"].iloc[-1]),
         )
         frame = pd.concat([known, still[list(known.columns)]], ignore_index=True)
-        return replace(symbol, frame=frame)
+        return replace(symbol, frame=frame.sort_values("bar_start", ignore_index=True))
 
 
 def _cut_short(problem: Problem, decisions: int, leave: Exit) -> Problem:

@@ -62,6 +62,7 @@ class Session:
     policy_errors: int = 0
     _feed_trouble: str | None = None
     _checked_open: bool = False
+    _ends: frozenset[pd.Timestamp] = frozenset()
     _decides: frozenset[pd.Timestamp] = field(default_factory=frozenset)
 
     def __post_init__(self) -> None:
@@ -71,6 +72,7 @@ class Session:
         """What is due: news of bars and orders, then each bar that has ended."""
         self.known = self._listen(now)
         if self.known is not None:
+            self._ends = frozenset(self.known.ends)
             self.broker.look(self.feed, self.known, now)
         self.desk.poll(now)
         for bar_end in self.day.bar_ends:
@@ -133,7 +135,7 @@ class Session:
 
     def _at(self, bar_end: pd.Timestamp, now: pd.Timestamp) -> None:
         book = self.desk.book
-        there = self.known is not None and bar_end in self.known.ends
+        there = bar_end in self._ends
         if there and bar_end not in book.bars:
             self._note_bar(bar_end, now)
         if bar_end not in self._decides or bar_end in book.handled:
@@ -156,7 +158,7 @@ class Session:
             return "stale_data" if now >= self._given_up(bar_end) else ""
         if now > bar_end + pd.Timedelta(seconds=self.options.late_decision_seconds):
             return "late"
-        if self.known is not None and self.known.ends[-1] > bar_end:
+        if max(self._ends) > bar_end:
             return "late"
         ttl = pd.Timedelta(seconds=self.options.bridge_ttl_seconds)
         if (trouble := self.desk.trouble(now, ttl)) is not None:

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 
+from intraday_rl.agents.baselines import RandomPolicy
 from intraday_rl.live.book import Purpose
 from intraday_rl.trading.ledger import COSTS
 from tests.live.conftest import Backtest, backtest_of
@@ -75,7 +76,9 @@ def trading_day(day: date):  # the account it opens with is the backtest's
 def played(seed: int, scenario: Scenario) -> Told:
     day = trading_day(days()[seed % len(days())])
     with TemporaryDirectory() as folder:
-        return play(day, market().market, market().policy, scenario, Path(folder), seed)
+        # A policy that wants another position at every bar: most orders, most that can go wrong.
+        policy = RandomPolicy(np.random.default_rng(seed))
+        return play(day, market().market, policy, scenario, Path(folder), seed)
 
 
 def wrong(told: Told) -> list[str]:

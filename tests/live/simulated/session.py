@@ -15,6 +15,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from intraday_rl.live.feeds.fine_bar import FineBar
+from intraday_rl.live.feeds.intake import Intake
+from intraday_rl.live.feeds.session import SessionIntake
 from numpy.typing import NDArray
 
 from intraday_rl.agents.policy import Policy
@@ -23,16 +26,13 @@ from intraday_rl.live.brokers.broker import Order, Report
 from intraday_rl.live.closing import Closed, lay_out
 from intraday_rl.live.day import TradingDay
 from intraday_rl.live.feeds.feed import DayBars
-from intraday_rl.live.feeds.fine_bar import FineBar
-from intraday_rl.live.feeds.intake import Intake
-from intraday_rl.live.feeds.session import SessionIntake
 from intraday_rl.live.journal import Journal
 from intraday_rl.live.order_desk import OrderDesk
 from intraday_rl.live.session import Session
 from intraday_rl.live.watchdog import Watchdog
 from intraday_rl.market.bars import Bars
 from intraday_rl.market.sources import MarketData
-from intraday_rl.tasks import Paper
+from intraday_rl.tasks import Paper, RiskLimits
 from tests.live.simulated.clock import SimulatedClock
 from tests.live.simulated.exchange import Faults, SimulatedExchange
 
@@ -298,6 +298,7 @@ class _Simulation:
             day=str(self.day.day),
             bar_grace_seconds=10.0,
             exit_lead_seconds=self.scenario.exit_lead_seconds,
+            risk=RiskLimits(daily_loss_limit=0.5),
         )
         session = Session(self.day, self.policy, feed, wire, desk, self.clock, options, now)
         lead = pd.Timedelta(seconds=self.scenario.exit_lead_seconds)
@@ -382,13 +383,13 @@ class _Simulation:
         faults, random = self.scenario.bars, self.random
         for row in bars.frame.itertuples():
             factor, end = float(row.split_factor), pd.Timestamp(row.bar_end)
-            values = [float(getattr(row, name)) * factor for name in ("open", "high", "low", "close")]
+            values = [
+                float(getattr(row, name)) * factor for name in ("open", "high", "low", "close")
+            ]
             bar = FineBar(pd.Timestamp(row.bar_start), *values, float(row.volume) / factor)
             broken = bar._replace(high=bar.low * 0.5)
             at = end + SECOND * int(random.integers(0, 4))
-            draws = dict(
-                zip(BarFaults.__dataclass_fields__, random.random(6), strict=True)
-            )
+            draws = dict(zip(BarFaults.__dataclass_fields__, random.random(6), strict=True))
             struck = {name for name, draw in draws.items() if draw < getattr(faults, name)}
             self.happened.update(f"bar {name}" for name in struck)
             if "missing" in struck:
