@@ -95,7 +95,7 @@ class GrowingCsv:
                 self._findings.say(shown)
             else:
                 rows.append([fields[at] for at in self._columns.values()])
-        return pd.DataFrame(rows, columns=list(self._columns or _REQUIRED), dtype="str")
+        return pd.DataFrame(rows, columns=list(self._columns or _REQUIRED), dtype=object)
 
     def _known_columns(self, names: list[str]) -> dict[str, int]:
         """Position of each of our columns; none if one is absent or there twice."""

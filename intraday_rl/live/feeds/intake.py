@@ -102,7 +102,8 @@ class Intake:
         if complete:
             self._settled = complete[-1]
             self._given = self._built()
-        return upto(self._given, now)
+        over = self._settled < 0 or self.grid.end(self._settled) <= now.value
+        return self._given if over else upto(self._given, now)
 
     def opening(
         self, boundary: pd.Timestamp, now: pd.Timestamp

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from intraday_rl.live.feeds.findings import Findings
 from intraday_rl.live.feeds.fine_bar import COLUMNS, FineBar
@@ -15,8 +19,9 @@ from intraday_rl.market.stamps import TIME_WITH_OFFSET
 from intraday_rl.market.validation import starts_of
 
 # What tables write where there is no number; a volume may be so.
-_NOTHING = frozenset({"", "nan", "na", "n/a", "<na>", "null", "none"})
-_DATE_FIRST = r"\s*\d{4}-?\d{2}"
+_NOTHING = frozenset({"", "nan", "na", "n/a", "<na>", "nat", "null", "none"})
+_NUMBER = re.compile(r"[-+.\dA-Za-z]+", re.ASCII)  # float also takes 1_000 and other digits
+_DATE_FIRST, _WITH_OFFSET = re.compile(r"\s*\d{4}-?\d{2}", re.ASCII), re.compile(TIME_WITH_OFFSET)
 
 
 def bars_of_day(
@@ -34,24 +39,27 @@ def bars_of_day(
     """
     stamps = _in_utc(table["timestamp"], place, timezone, findings)
     local = stamps.tz_convert(NEW_YORK).tz_localize(None).normalize()
-    today = np.flatnonzero(nanoseconds(pd.DatetimeIndex(local)) == grid.session_ns)
+    today = np.flatnonzero(nanoseconds(local) == grid.session_ns)
     starts = nanoseconds(stamps[today])
     if label is BarLabel.end:
         opens, closes = np.array([grid.open_ns]), np.array([grid.close_ns])
         starts = starts_of(starts, opens, closes, grid.fine_ns)
     rows = table.iloc[today]
-    readable, columns = np.ones(len(rows), np.bool_), []
-    for name in COLUMNS:
-        if name in rows.columns:
-            values, bad = _numbers(rows[name])
+    columns = [
+        rows[name].tolist() if name in rows.columns else [math.nan] * len(rows) for name in COLUMNS
+    ]
+    bars = []
+    for start, *values in zip(utc(starts), *columns, strict=True):
+        numbers = []
+        for name, value in zip(COLUMNS, values, strict=True):
+            number = _number(value)
+            if number is None:
+                _left_out(place, [value], f"{name} is not a number", findings)
+                break
+            numbers.append(number)
         else:
-            values, bad = np.full(len(rows), np.nan), np.zeros(len(rows), np.bool_)
-        columns.append(values)
-        if (bad & readable).any():
-            _left_out(place, rows[name], bad & readable, f"{name} is not a number", findings)
-        readable &= ~bad
-    given = zip(utc(starts), *(column.tolist() for column in columns), strict=True)
-    return [FineBar(*row) for row, good in zip(given, readable, strict=True) if good]
+            bars.append(FineBar(start, *numbers))
+    return bars
 
 
 def _in_utc(
@@ -60,44 +68,45 @@ def _in_utc(
     """The stamps; NaT where there is none to be read."""
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         return pd.DatetimeIndex(column).tz_convert("UTC")
+    none = utc(np.full(len(column), pd.NaT.value))
     if column.dtype.kind == "M":
-        wall = pd.DatetimeIndex(column)
-        naive = np.ones(len(column), np.bool_)
-        zoned = pd.DatetimeIndex([pd.NaT] * len(column), tz="UTC")
+        naive, zoned, wall = np.ones(len(column), np.bool_), none, pd.DatetimeIndex(column)
     else:
-        text = column.astype("string").fillna("")
-        text = text.where(text.str.match(_DATE_FIRST), "")  # else `now` would be a time
-        without = text.str.replace(TIME_WITH_OFFSET, r"\1", regex=True)
-        naive = (without == text).to_numpy(dtype=bool)
-        wall, zoned = (_from_iso(text.where(naive, "")), _from_iso(text.where(~naive, "")))
-        wall = wall.tz_localize(None)
-    bad = np.asarray(wall.isna()) & np.asarray(zoned.isna())
-    if bad.any():
-        _left_out(place, column, bad, "the time stamp cannot be read", findings)
+        texts = [str(value) for value in column.tolist()]
+        naive = np.array([not _WITH_OFFSET.search(text) for text in texts], np.bool_)
+        zoned = none if naive.all() else _from_iso(texts)
+        wall = (_from_iso(texts) if naive.any() else none).tz_localize(None)
+    bad = np.asarray(np.where(naive, wall.isna(), zoned.isna()), np.bool_)
+    _left_out(place, column[bad].tolist(), "the time stamp cannot be read", findings)
     if timezone is None:
-        bare = naive & np.asarray(wall.notna())
-        if bare.any():
-            _left_out(place, column, bare, "no offset; set task.feed_timezone", findings)
-        return zoned
-    there = wall.tz_localize(timezone, ambiguous="NaT", nonexistent="NaT").tz_convert("UTC")
+        bare = naive & ~bad
+        _left_out(place, column[bare].tolist(), "no offset; set task.feed_timezone", findings)
+        there = none
+    else:
+        there = wall.tz_localize(timezone, ambiguous="NaT", nonexistent="NaT")
     return utc(np.where(naive, nanoseconds(there), nanoseconds(zoned)))
 
 
-def _from_iso(text: pd.Series) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce"))
+def _from_iso(texts: list[str]) -> pd.DatetimeIndex:
+    # A text that begins otherwise may still be a time to pandas: `now` is.
+    dated = [text if _DATE_FIRST.match(text) else "" for text in texts]
+    return pd.DatetimeIndex(pd.to_datetime(dated, format="ISO8601", utc=True, errors="coerce"))
 
 
-def _numbers(column: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The column's numbers, and where something else stands in their place."""
-    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    written = column.astype("string").fillna("").str.strip().str.casefold()
-    return values, np.isnan(values) & ~written.isin(_NOTHING).to_numpy(dtype=bool)
+def _number(value: Any) -> float | None:
+    """The number; NaN where nothing stands in its place, None where something else does."""
+    text = str(value).strip()
+    if text.casefold() in _NOTHING:
+        return math.nan
+    if isinstance(value, bool) or not _NUMBER.fullmatch(text):
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
-def _left_out(
-    place: str, column: pd.Series, bad: NDArray[np.bool_], reason: str, findings: Findings
-) -> None:
-    first = str(column.iloc[int(np.argmax(bad))])[:40]
-    count = int(np.count_nonzero(bad))
-    rows = "a row is" if count == 1 else f"{count} rows are"
-    findings.say(f"{place}: {rows} left out: {first!r}: {reason}")
+def _left_out(place: str, shown: Sequence[Any], reason: str, findings: Findings) -> None:
+    if shown:
+        rows = "a row is" if len(shown) == 1 else f"{len(shown)} rows are"
+        findings.say(f"{place}: {rows} left out: {str(shown[0])[:40]!r}: {reason}")

@@ -32,6 +32,13 @@ def day_of_bars(day: date, minutes: int = 1, seed: int = 0) -> pd.DataFrame:
     return frame.assign(close=close, volume=random.integers(1, 1000, len(starts)).astype(float))
 
 
+def real_minutes(folder: Path, day: date) -> pd.DataFrame:
+    """SPY's real minutes of one New York day."""
+    first, last = (at(text, day).tz_convert("UTC") for text in ("0:00", "23:59"))
+    within = [("timestamp", ">=", first), ("timestamp", "<=", last)]
+    return pd.read_parquet(folder / "SPY_1min_2023-11_2025-11.parquet", filters=within)
+
+
 def read_whole(file: Path, bar_minutes: int = 15, **fields: object) -> Bars:
     """The file's bars by the path of backtests."""
     kind = FileFormat.csv if file.suffix == ".csv" else FileFormat.parquet

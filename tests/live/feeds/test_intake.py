@@ -16,7 +16,6 @@ from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.live.feeds.fine_bar import FineBar
 from intraday_rl.live.feeds.terms import DayTerms
 from intraday_rl.market.bars import Bars
-from intraday_rl.market.calendar import NEW_YORK
 from intraday_rl.market.sources import BarLabel, Prices
 from tests.live.feeds.conftest import (
     HALF,
@@ -26,6 +25,7 @@ from tests.live.feeds.conftest import (
     day_of_bars,
     intake_of,
     read_whole,
+    real_minutes,
     rows_of,
 )
 
@@ -328,10 +328,8 @@ def test_a_holiday_is_refused() -> None:
 
 
 def test_real_minutes_fed_in_are_the_file_read_whole(real_data: Path, tmp_path: Path) -> None:
-    file = real_data / "SPY_1min_2023-11_2025-11.parquet"
     day = date(2024, 11, 29)
-    local = pd.read_parquet(file, columns=["timestamp"])["timestamp"].dt.tz_convert(NEW_YORK)
-    frame = pd.read_parquet(file)[(local.dt.date == day).to_numpy()].reset_index(drop=True)
+    frame = real_minutes(real_data, day)
     assert frame["timestamp"].iloc[-1] == at("13:00", day)  # one of the file's bars after a close
     wanted = whole(frame, tmp_path)
     assert len(wanted.frame) == 14
