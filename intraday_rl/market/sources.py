@@ -45,6 +45,7 @@ __all__ = [
     "Prices",
     "StoreData",
     "SyntheticData",
+    "frame_of",
     "load",
     "recorded",
     "source_of",
@@ -194,8 +195,15 @@ def _checked(raw: RawBars, bar_minutes: int) -> Bars:
         check_factor_column(clean.session_ns, clean.values["split_factor"], raw.place)
     traded = aggregate(clean, bar_minutes)
     factor, known, split_notes = _factor(traded, raw)
-    divisor = factor if raw.prices is Prices.traded else np.ones_like(factor)
-    frame = pd.DataFrame(
+    frame = frame_of(traded, factor, raw.prices)
+    notes = clean.notes + raw.notes + traded.notes + split_notes
+    return Bars(raw.symbol, bar_minutes, frame, notes, split_factor_known=known)
+
+
+def frame_of(traded: TradedBars, factor: Floats, prices: Prices) -> pd.DataFrame:
+    """The columns of `Bars`; `factor` of each bar, traded price = adjusted price * factor."""
+    divisor = factor if prices is Prices.traded else np.ones_like(factor)
+    return pd.DataFrame(
         {
             "session": traded.session_ns.astype("datetime64[ns]"),
             "bar_start": utc(traded.start_ns),
@@ -206,8 +214,6 @@ def _checked(raw: RawBars, bar_minutes: int) -> Bars:
             "split_factor": factor,
         }
     )
-    notes = clean.notes + raw.notes + traded.notes + split_notes
-    return Bars(raw.symbol, bar_minutes, frame, notes, split_factor_known=known)
 
 
 def _factor(traded: TradedBars, raw: RawBars) -> tuple[Floats, bool, tuple[str, ...]]:

@@ -10,7 +10,8 @@ from intraday_rl.errors import DataError
 from intraday_rl.market.calendar import NEW_YORK, nanoseconds, utc
 
 _OFFSET = r"(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
-_TIME_WITH_OFFSET = r"(\d{2}:\d{2}.*?)" + _OFFSET
+# Text of a time and its offset; the first group is the time without it.
+TIME_WITH_OFFSET = r"(\d{2}:\d{2}.*?)" + _OFFSET
 # The exchange calendar is built for these years; a stamp beyond them is a unit mistaken.
 _EARLIEST, _LATEST = pd.Timestamp("1990-01-01", tz="UTC"), pd.Timestamp("2039-12-01", tz="UTC")
 
@@ -74,7 +75,7 @@ def _parsed(stamps: pd.Series, file: str) -> tuple[pd.DatetimeIndex, pd.Datetime
             "not as times (an epoch?); store them as ISO 8601 text or as a timestamp column"
         )
     text = stamps.astype(str)
-    without = text.str.replace(_TIME_WITH_OFFSET, r"\1", regex=True)
+    without = text.str.replace(TIME_WITH_OFFSET, r"\1", regex=True)
     has_offset = (without != text).to_numpy(dtype=bool)
     wall = _from_iso(without, file, zoned=False)
     if has_offset.any() and not has_offset.all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -69,7 +70,7 @@ def validate(
     check_clock(stamps_ns, opens, closes, bar_ns, file)
     check_label(stamps_ns, opens, closes, stamped_at_end, file)
 
-    start = _starts(stamps_ns, opens, closes, bar_ns) if stamped_at_end else stamps_ns
+    start = starts_of(stamps_ns, opens, closes, bar_ns) if stamped_at_end else stamps_ns
     place = np.searchsorted(opens, start + bar_ns, side="left") - 1
     inside = (place >= 0) & (start < closes[place])
     rows, start, place = np.flatnonzero(inside), start[inside], place[inside]
@@ -135,7 +136,7 @@ def _file_bar_ns(stamps_ns: Ints, opens: Ints, closes: Ints, file: str) -> int:
     return int(lengths[np.argmax(counts)])
 
 
-def _starts(stamps_ns: Ints, opens: Ints, closes: Ints, bar_ns: int) -> Ints:
+def starts_of(stamps_ns: Ints, opens: Ints, closes: Ints, bar_ns: int) -> Ints:
     """Starts of bars stamped by their end; a session's last bar may be shorter than the others."""
     start = stamps_ns - bar_ns
     place = np.searchsorted(closes, stamps_ns)
@@ -176,30 +177,47 @@ def _check_grid(
 def _check_values(
     values: dict[str, Floats], rows: NDArray[np.intp], stamps_ns: Ints, file: str
 ) -> None:
-    def refuse_where(bad: NDArray[np.bool_], names: tuple[str, ...], reason: str) -> None:
-        if bad.any():
-            at = int(np.argmax(bad))
-            shown = ", ".join(f"{name}={values[name][at]:g}" for name in names)
-            swapped = np.count_nonzero(bad) > len(bad) / 2
+    for fault in value_faults(values):
+        if fault.bad.any():
+            at = int(np.argmax(fault.bad))
+            swapped = np.count_nonzero(fault.bad) > len(fault.bad) / 2
             remedy = "check data.columns, most rows are so" if swapped else _REPAIR
-            _refuse(file, rows[at], stamps_ns[rows[at]], f"{shown}: {reason}; {remedy}")
+            said = fault.said(values, at)
+            _refuse(file, rows[at], stamps_ns[rows[at]], f"{said}; {remedy}")
 
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What no bar's values may be: which bars are so, by which of their columns, and why not."""
+
+    bad: NDArray[np.bool_]
+    names: tuple[str, ...]
+    reason: str
+
+    def said(self, values: dict[str, Floats], at: int) -> str:
+        """The values of one such bar with the reason, as messages show them."""
+        shown = ", ".join(f"{name}={values[name][at]:g}" for name in self.names)
+        return f"{shown}: {self.reason}"
+
+
+def value_faults(values: dict[str, Floats]) -> Iterator[Fault]:
+    """Every rule that the values of bars must keep, each with the bars that break it."""
     lowest, highest = _PRICES_WITHIN
     positive = (*PRICES, "split_factor") if "split_factor" in values else PRICES
     for name in positive:
         column = values[name]
-        refuse_where(~(np.isfinite(column) & (column > 0)), (name,), "must be a positive number")
+        yield Fault(~(np.isfinite(column) & (column > 0)), (name,), "must be a positive number")
         believable = (column >= lowest) & (column <= highest)
-        refuse_where(~believable, (name,), f"must lie between {lowest:g} and {highest:g}")
+        yield Fault(~believable, (name,), f"must lie between {lowest:g} and {highest:g}")
     low, high = values["low"], values["high"]
-    refuse_where(high < low, ("high", "low"), "high is below low")
+    yield Fault(high < low, ("high", "low"), "high is below low")
     for name in ("open", "close"):
         outside = (values[name] < low) | (values[name] > high)
-        refuse_where(outside, (name, "low", "high"), f"{name} is outside [low, high]")
+        yield Fault(outside, (name, "low", "high"), f"{name} is outside [low, high]")
     if "volume" in values:
         volume = values["volume"]
-        refuse_where((volume < 0) | np.isinf(volume), ("volume",), "must be zero or more")
-        refuse_where(volume > _MOST_VOLUME, ("volume",), f"must be at most {_MOST_VOLUME:g}")
+        yield Fault((volume < 0) | np.isinf(volume), ("volume",), "must be zero or more")
+        yield Fault(volume > _MOST_VOLUME, ("volume",), f"must be at most {_MOST_VOLUME:g}")
 
 
 def _day(stamp_ns: np.int64, days: int) -> pd.Timestamp:

@@ -18,13 +18,13 @@ from alpaca.data.requests import CorporateActionsRequest, StockBarsRequest
 from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 
 from intraday_rl.collecting.vendors.answers import NOT_UNDERSTOOD, bars_of, splits_between
-from intraday_rl.collecting.vendors.keys import keys_of, without_keys
 from intraday_rl.collecting.vendors.patience import Patience
 from intraday_rl.collecting.vendors.session import PatientSession
 from intraday_rl.collecting.vendors.vendor import VendorError
 from intraday_rl.market.calendar import NEW_YORK
 from intraday_rl.market.files import Prices
 from intraday_rl.market.stamps import now
+from intraday_rl.vendor_keys import keys_of, without_keys
 
 VENDOR = "alpaca"
 KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
@@ -109,7 +109,7 @@ class Alpaca:
 
     @cached_property
     def _keys(self) -> tuple[str, ...]:
-        return keys_of(VENDOR, "Alpaca (a free account will do)", *KEYS)
+        return keys_of("data.vendor", VENDOR, "Alpaca (a free account will do)", *KEYS)
 
     def _asked(self, symbol: str, ask: Callable[[], Any]) -> Any:
         """What `ask` returns; the client's errors as one line of ours."""

@@ -22,7 +22,6 @@ from intraday_rl.collecting.vendors.answers import (
     no_bars,
     splits_between,
 )
-from intraday_rl.collecting.vendors.keys import keys_of, without_keys
 from intraday_rl.collecting.vendors.patience import Passing, Patience
 from intraday_rl.collecting.vendors.session import (
     SERVER_ERROR,
@@ -33,6 +32,7 @@ from intraday_rl.collecting.vendors.session import (
 from intraday_rl.collecting.vendors.vendor import VendorError
 from intraday_rl.market.calendar import sessions
 from intraday_rl.market.files import Prices
+from intraday_rl.vendor_keys import keys_of, without_keys
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class TwelveData:
 
     @cached_property
     def _key(self) -> str:
-        return keys_of(VENDOR, "Twelve Data (a free account will do)", KEY)[0]
+        return keys_of("data.vendor", VENDOR, "Twelve Data (a free account will do)", KEY)[0]
 
     def _asked(self, symbol: str, ask: Callable[[], Any]) -> Any:
         try:

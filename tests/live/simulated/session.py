@@ -15,9 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from intraday_rl.live.feeds.fine_bar import FineBar
-from intraday_rl.live.feeds.intake import Intake
-from intraday_rl.live.feeds.session import SessionIntake
 from numpy.typing import NDArray
 
 from intraday_rl.agents.policy import Policy
@@ -26,6 +23,9 @@ from intraday_rl.live.brokers.broker import Order, Report
 from intraday_rl.live.closing import Closed, lay_out
 from intraday_rl.live.day import TradingDay
 from intraday_rl.live.feeds.feed import DayBars
+from intraday_rl.live.feeds.fine_bar import FineBar
+from intraday_rl.live.feeds.intake import Intake
+from intraday_rl.live.feeds.session import SessionIntake
 from intraday_rl.live.journal import Journal
 from intraday_rl.live.order_desk import OrderDesk
 from intraday_rl.live.session import Session

@@ -1,4 +1,4 @@
-"""Keys of vendors: read from the environment when somebody is asked, shown nowhere."""
+"""Keys of vendors and brokers: read from the environment when one is asked, shown nowhere."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from intraday_rl.errors import ConfigError, one_line_of
 _ALLOWED = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
 
-def keys_of(vendor: str, where: str, *names: str) -> tuple[str, ...]:
-    """The values of environment variables; `ConfigError` names those that are missing or no key."""
+def keys_of(option: str, vendor: str, where: str, *names: str) -> tuple[str, ...]:
+    """The values of environment variables; `ConfigError` names those that are missing or no key.
+
+    `option`: the key of the configuration that chose this vendor.
+    """
     missing = [name for name in names if not os.environ.get(name)]
     if missing:
         remedy = f"needs {' and '.join(missing)} in the environment; keys are given by {where}"
-        raise ConfigError("data.vendor", vendor, remedy)
+        raise ConfigError(option, vendor, remedy)
     values = tuple(os.environ[name] for name in names)
     for name, value in zip(names, values, strict=True):
         # Refused here: a client's own message would show the value.
         if not _ALLOWED.issuperset(value):
             remedy = f"{name} holds a space or a sign that no key has; copy it again from {where}"
-            raise ConfigError("data.vendor", vendor, remedy)
+            raise ConfigError(option, vendor, remedy)
     return values
 
 
