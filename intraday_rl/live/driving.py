@@ -29,12 +29,14 @@ def replay(session: Session, watchdog: Watchdog) -> None:
         now = session.clock.now()
         session.step(now)
         watchdog.look(now)
-        if session.is_over(now):
+        if session.is_over(now) and watchdog.flat_at is not None:
             return
 
 
 def live(session: Session, watchdog: Watchdog, show: Show) -> None:
     """In real time, with the watchdog in a thread of its own; `show` tells how it stands.
+
+    It ends when the watchdog has seen the broker agree that nothing is open.
 
     A signal does not leave a position behind: it is closed first, as far as the broker answers.
     """
@@ -44,7 +46,7 @@ def live(session: Session, watchdog: Watchdog, show: Show) -> None:
             session.step(now)
             session.note_risk(now)
             show(now)
-            if session.is_over(now):
+            if session.is_over(now) and watchdog.flat_at is not None:
                 return
             session.clock.wait_until(_next(session, now))
 

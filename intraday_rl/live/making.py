@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 
 from intraday_rl.live.brokers.broker import Broker
@@ -9,16 +11,33 @@ from intraday_rl.live.brokers.paper import PaperBroker
 from intraday_rl.live.clock import Clock
 from intraday_rl.live.day import TradingDay
 from intraday_rl.live.feeds.feed import Feed
+from intraday_rl.live.feeds.file import FileFeed
 from intraday_rl.live.feeds.replay import ReplayFeed
+from intraday_rl.live.feeds.session import SessionIntake
 from intraday_rl.live.setting import Setting
 from intraday_rl.tasks import BrokerKind, FeedKind
 
 
-def feed_of(setting: Setting, day: TradingDay) -> Feed:
+def feed_of(setting: Setting) -> Feed:
     """Where the session's bars come from."""
-    if setting.task.feed is FeedKind.replay:
+    task = setting.task
+    if task.feed is FeedKind.replay:
         return ReplayFeed(setting.market, setting.day)
-    raise NotImplementedError(setting.task.feed)
+    intake = SessionIntake.after(
+        setting.history,
+        setting.day,
+        feed_bar_minutes=task.feed_bar_minutes,
+        grace_seconds=task.bar_grace_seconds,
+        splits=getattr(setting.plan.data, "splits", None),
+    )
+    assert task.feed_folder is not None
+    assert task.feed_bar_label is not None
+    return FileFeed(
+        Path(task.feed_folder),
+        intake,
+        bar_label=task.feed_bar_label,
+        timezone=task.feed_timezone,
+    )
 
 
 def broker_of(setting: Setting, day: TradingDay, clock: Clock) -> Broker:

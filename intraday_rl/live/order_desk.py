@@ -32,8 +32,6 @@ logger = logging.getLogger(__name__)
 
 # An order is on its way for as long as a request may take; after that nobody will deliver it.
 LOST_AFTER = pd.Timedelta(seconds=10)
-# What an exit order may take before it is replaced by another one.
-EXIT_PATIENCE = pd.Timedelta(seconds=20)
 # How long broker and journal may tell different positions: fills travel by two ways.
 SETTLING = pd.Timedelta(seconds=5)
 MISMATCH = "position_mismatch"
@@ -123,7 +121,7 @@ class OrderDesk:
         with self.lock:
             answered = self.poll(now)
             for sent in self.book.open_orders():
-                if sent.purpose is not Purpose.exit or now - sent.sent_at >= EXIT_PATIENCE:
+                if sent.purpose is not Purpose.exit or now - sent.sent_at >= self.broker.patience:
                     self._cancel(sent, now)
                 elif sent.report is None and answered:
                     self._submit(sent, now)

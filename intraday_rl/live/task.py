@@ -133,7 +133,7 @@ def _to_its_end(
     task, model = setting.task, setting.model
     opening = book.opening or setting.opening()
     day = TradingDay(setting.plan, model.fitting(), setting.history, setting.day, opening)
-    feed = feed_of(setting, day)
+    feed = feed_of(setting)
     broker = broker_of(setting, day, clock)
     try:
         prefix = f"{ORDER_PREFIX}-{task.agent or 'replay'}-{setting.day:%Y%m%d}"

@@ -26,7 +26,11 @@ LEAVING_SECONDS = 5.0
 
 @dataclass(slots=True)
 class Watchdog:
-    """`asked`: why the session is to end now, such as an emergency stop; None = it is not."""
+    """`asked`: why the session is to end now, such as an emergency stop; None = it is not.
+
+    `flat_at`: since when the broker agrees that nothing is open; None = it does not, or was not
+    asked yet.
+    """
 
     desk: OrderDesk
     exit_at: pd.Timestamp
@@ -66,7 +70,7 @@ class Watchdog:
         early = self.lead > pd.Timedelta(0)
         if self.desk.flatten(self.exit_at if at_cutoff and not early else None, now):
             self.flat_at = self.flat_at or now
-        else:
+        elif book.position != 0.0 or book.open_orders():
             self.flat_at = None
 
 

@@ -80,6 +80,11 @@ class Broker(Protocol):
         """As it is written into journals."""
         ...
 
+    @property
+    def patience(self) -> pd.Timedelta:
+        """What an exit order may take before another one takes its place."""
+        ...
+
     def check(self) -> None:
         """Return if the broker answers and would take orders."""
         ...

@@ -47,6 +47,8 @@ class PaperBroker:
     ) -> None:
         self._sides = {1.0: book["buy"], -1.0: book["sell"]}
         self._clock, self._exit_at, self._exit_patience = clock, exit_at, exit_patience
+        # It gives up waiting by itself, and only asks for news of the order then.
+        self.patience = exit_patience * 2
         self._journal = Journal(folder / "paper_broker.jsonl")
         self._orders: dict[str, Order] = {}
         self._reports: dict[str, Report] = {}

@@ -64,6 +64,7 @@ class SimulatedExchange:
     older: dict[str, Report] = field(default_factory=dict)
     happened: dict[str, int] = field(default_factory=dict)
     name = "simulated"
+    patience = pd.Timedelta(seconds=20)
 
     def look(self, feed: Feed, known: DayBars, now: pd.Timestamp) -> None:
         """It has a market of its own."""

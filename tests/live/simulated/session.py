@@ -261,10 +261,10 @@ class _Simulation:
                         watchdog.look(now)
                         self._watch()
                         session.note_risk(now)
-                        if session.is_over(now):
+                        if session.is_over(now) and watchdog.flat_at is not None:
                             self.kills.countdown = -1
                             return self._told(session, lay_out(session, now, "fold", 0))
-                        self._pass(session)
+                        self._pass(session, watchdog)
             except Killed:
                 self.happened["killed"] += 1
                 self._move(SECOND * int(self.random.integers(0, 6)))
@@ -304,12 +304,12 @@ class _Simulation:
         lead = pd.Timedelta(seconds=self.scenario.exit_lead_seconds)
         return session, Watchdog(desk, self.day.exit_at, lead, lambda: None)
 
-    def _pass(self, session: Session) -> None:
+    def _pass(self, session: Session, watchdog: Watchdog) -> None:
         """To the next second in which something can happen."""
         busy = (
             session.waits(self.clock.now())
             or self.exchange.on_their_way
-            or (session.desk.book.leaving is not None and session.desk.book.position != 0.0)
+            or (session.desk.book.leaving is not None and watchdog.flat_at is None)
             or any(not one.state.is_final for one in self.exchange.orders.values())
         )
         due = self.true + SECOND
