@@ -109,10 +109,13 @@ class Scheduler:
             crashed = agent.restarts > 0 and not agent.auto_restart
             return left_open[0], closes_only or crashed
         opens = pd.Timestamp(sessions(coming, coming)["open"].iloc[0])
-        over = SessionBook.of(Journal(folder / str(coming) / JOURNAL).read()).closed
-        if runs and not over and now >= opens - BEFORE_OPEN:
+        if runs and now >= opens - BEFORE_OPEN and not self._is_over(agent, coming):
             return coming, False
         return None
+
+    def _is_over(self, agent: Agent, day: date) -> bool:
+        journal = Journal(self.roster.sessions(agent.name) / str(day) / JOURNAL)
+        return SessionBook.of(journal.read()).closed
 
     def _begin(self, agent: Agent, day: date, closes_only: bool) -> None:
         folder = self.roster.sessions(agent.name) / str(day)
@@ -136,7 +139,7 @@ class Scheduler:
         day = next_session(self.clock.now())
         folder = self.roster.sessions(agent.name)
         open_days = unclosed(folder, day + timedelta(days=1))
-        if status == 0 or (status is None and not open_days):
+        if status == 0 or (status is None and self._is_over(agent, day)):
             self.roster.process(agent.name, None, None, 0)
             if agent.once and agent.status is AgentStatus.running:
                 self.roster.stop(agent.name)
