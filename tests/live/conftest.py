@@ -15,6 +15,7 @@ import pytest
 from intraday_rl.agents.actor import ActorPolicy
 from intraday_rl.config import compose_plan
 from intraday_rl.dataset import Fold, Split, open_dataset, open_fold
+from intraday_rl.entry.job import run_plan
 from intraday_rl.live.book import SessionBook
 from intraday_rl.live.brokers.paper import PaperBroker
 from intraday_rl.live.clock import ReplayClock
@@ -44,6 +45,16 @@ def drawn_actor(width: int, seed: int = 0) -> ActorPolicy:
         arrays[f"weight_{number}"] = random.normal(0, 1.2, shape).astype(np.float32)
         arrays[f"bias_{number}"] = np.zeros(shape[0], np.float32)
     return ActorPolicy.from_arrays(arrays)
+
+
+BARS = ["data.start=2021-01-04", "data.end=2021-12-31", "tracking=none"]
+FOLD = [
+    "windows=auto", "windows.train_size=6 months", "windows.test_size=3 months",
+    "windows.validation_sessions=40", "selection.abstain=false", "parallel.workers=1",
+    "agent.net_arch=[8]", "agent.batch_size=32", "agent.total_timesteps=320",
+    "agent.learning_starts=64", "agent.eval_freq=160", "agent.n_envs=8",
+]  # fmt: skip
+WINDOW = "2021-07-04_2021-10-03"
 
 
 @dataclass(frozen=True)
@@ -135,3 +146,11 @@ def spy_2022(real_data: Path) -> Backtest:
     file = real_data / "SPY_15min_2018_2025.parquet"
     given = ("symbol=SPY", "data=parquet", f"data.path={file}", "data.bar_label=start")
     return backtest_of(*given, fold_number=1)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> tuple[Path, str]:
+    """Outputs with one run of a few decisions, and the key of it."""
+    outputs = tmp_path_factory.mktemp("paper")
+    overrides = [*BARS, *FOLD, f"paths.outputs={outputs}", f"paths.state={outputs}/state"]
+    return outputs, str(run_plan(compose_plan(overrides), overrides).run_key)
