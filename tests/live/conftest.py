@@ -81,6 +81,13 @@ class Backtest:
             benchmark=self.market.benchmark.between(first, last),
         )
 
+    def rolled_out(self, first: date, last: date) -> Backtest:
+        """The same policy and fitting on other sessions, in order, with a new account."""
+        dataset = self.fold.dataset
+        days = [day.item() for day in dataset.tape.dates[dataset.warm]]
+        problem = self.stage.problem([day for day in days if first <= day <= last])
+        return replace(self, ledger=walk(problem, self.policy).ledger("fold", 0))
+
     def day(self, day: date) -> TradingDay:
         opening = opening_from(self.stage, self.ledger, day)
         return TradingDay(self.plan, self.fold.fitting, self.before(day), day, opening)
@@ -140,12 +147,11 @@ def make_backtest() -> Callable[..., Backtest]:
     return backtest_of
 
 
-@pytest.fixture(scope="session")
-def spy_2022(real_data: Path) -> Backtest:
-    """The canonical test year on real bars."""
+def spy_test_year(real_data: Path, year: int) -> Backtest:
+    """A canonical test year on real bars."""
     file = real_data / "SPY_15min_2018_2025.parquet"
     given = ("symbol=SPY", "data=parquet", f"data.path={file}", "data.bar_label=start")
-    return backtest_of(*given, fold_number=1)
+    return backtest_of(*given, fold_number=year - 2021)
 
 
 @pytest.fixture(scope="session")

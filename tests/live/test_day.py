@@ -11,6 +11,8 @@ import pytest
 from intraday_rl.errors import DataError, ModelError
 from intraday_rl.live.day import Exit, Filled
 from intraday_rl.live.feeds.feed import upto
+from intraday_rl.market.calendar import sessions
+from tests.live.conftest import spy_test_year
 
 ORDINARY, HALF_DAY, AFTER_CLOCK_CHANGE = "2021-08-11", "2021-11-26", "2021-11-08"
 
@@ -100,13 +102,49 @@ def test_a_day_without_a_session_and_another_fill_are_refused(backtest, make_bac
         ).day(date(2021, 8, 11))
 
 
+def unusual_days(first_year: int, last_year: int) -> list[date]:
+    """Half days, and the first sessions after a change of the clocks."""
+    table = sessions(date(first_year, 1, 1), date(last_year, 12, 31))
+    opens = table["open"].dt.hour  # UTC: it moves with New York's clock
+    changed = opens.diff().fillna(0) != 0
+    return [stamp.date() for stamp in table.index[changed | table["half_day"]]]
+
+
+def played_as(backtest, day: date, folder) -> None:
+    played, _ = backtest.played(day, folder)
+    pd.testing.assert_frame_equal(played, backtest.rows(day), check_exact=True)
+
+
 @pytest.mark.slow("paper")
-def test_every_session_of_a_real_test_year_has_the_backtests_ledger(spy_2022, tmp_path):
-    days = [stamp.date() for stamp in spy_2022.ledger["session"].unique()]
+def test_every_session_of_a_real_test_year_has_the_backtests_ledger(real_data, tmp_path):
+    year = spy_test_year(real_data, 2022)
+    days = [stamp.date() for stamp in year.ledger["session"].unique()]
     assert len(days) == 251
     opening = None
     for day in days:
-        played, after = spy_2022.played(day, tmp_path / str(day))
-        pd.testing.assert_frame_equal(played, spy_2022.rows(day), check_exact=True)
-        assert opening in (None, spy_2022.day(day).opening)
+        played, after = year.played(day, tmp_path / str(day))
+        pd.testing.assert_frame_equal(played, year.rows(day), check_exact=True)
+        assert opening in (None, year.day(day).opening)
         opening = after
+
+
+@pytest.mark.slow("paper")
+@pytest.mark.parametrize("number", [2021, 2022, 2023])
+def test_half_days_and_clock_changes_of_the_test_years_have_the_backtests_ledger(
+    real_data, tmp_path, number
+):
+    year, days = spy_test_year(real_data, number), unusual_days(number, number)
+    assert len(days) >= 3
+    for day in days:
+        played_as(year, day, tmp_path / str(day))
+
+
+@pytest.mark.slow("paper")
+def test_half_days_and_clock_changes_of_the_train_years_are_those_of_a_fresh_rollout(
+    real_data, tmp_path
+):
+    rolled = spy_test_year(real_data, 2021).rolled_out(date(2018, 1, 2), date(2020, 12, 31))
+    days = unusual_days(2018, 2020)
+    assert len(days) >= 12
+    for day in days:
+        played_as(rolled, day, tmp_path / str(day))
