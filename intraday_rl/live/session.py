@@ -7,7 +7,7 @@ journal holds all that is remembered, so that a step after a restart goes on whe
 |---|---|
 | `agent_stopped` | nothing is opened any more: stopped, an emergency stop, a loss limit |
 | `bridge_unavailable` | the broker does not answer, or takes no orders |
-| `outside_trading_window` | the bar ended before this session began to act |
+| `outside_trading_window` | the bar ended before this session began to act, or the cutoff is past |
 | `stale_data` | the bar has not come in time |
 | `late` | the bar came, too late to act on it |
 | `order_unresolved` | an earlier order may still be filled |
@@ -150,8 +150,10 @@ class Session:
 
     def _why_not(self, bar_end: pd.Timestamp, now: pd.Timestamp, there: bool) -> str | None:
         """Why nothing is decided at this bar; "" while it may still come, None if it is to be."""
-        if self.desk.book.leaving is not None:
+        if self.desk.book.leaving not in (None, CUTOFF):
             return "agent_stopped"
+        if self.desk.book.leaving == CUTOFF:
+            return "outside_trading_window"
         if bar_end < self.began - pd.Timedelta(seconds=self.options.late_decision_seconds):
             return "outside_trading_window"
         if not there:
