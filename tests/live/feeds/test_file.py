@@ -155,6 +155,17 @@ def test_a_file_made_anew_goes_on_where_it_was(how: str, tmp_path: Path) -> None
     assert feed.known(at("10:06")).findings == ()
 
 
+def test_a_replaced_file_that_says_something_else_is_a_finding(tmp_path: Path) -> None:
+    file, feed, lines = tmp_path / "SPY.csv", feed_in(tmp_path), lines_of(DAY)
+    append(file, HEADER + "".join(lines[:20]))
+    known = feed.known(at("9:50"))
+    lines[3] = lines[3].replace(".0\n", ".5\n")  # another volume in as many bytes
+    replace(file, HEADER + "".join(lines[:30]))
+    later = feed.known(at("10:00"))
+    assert later.findings == ("SPY 09:33: came again with other values; the first ones stay",)
+    assert later.symbol.frame.iloc[:1].equals(known.symbol.frame)
+
+
 def test_only_what_is_new_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import intraday_rl.live.feeds.file as module
 

@@ -55,6 +55,7 @@ def test_a_day_fed_in_is_the_day_read_whole(day: date, minutes: int, tmp_path: P
         intake.take(*row, now=row[0] + pd.Timedelta(minutes=minutes))
     assert_same(intake.bars(EVENING), whole(frame, tmp_path))
     assert intake.findings.new() == ()
+    assert len(intake.bars(at("10:00", day)).frame) == 2
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
