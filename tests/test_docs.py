@@ -150,7 +150,7 @@ def test_a_documented_command_composes_and_resolves_its_windows(
         assert "registered: nothing" in err
     elif "task=paper" in arguments:
         assert left.value.code == 2
-        assert "task.model=1a2b3c/" in err
+        assert "task.model=" in err
     elif any(one.startswith("task=fine_tune") for one in arguments):
         # It composes; what is tuned is what the commands before it would have made.
         assert left.value.code == 2

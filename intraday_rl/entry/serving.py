@@ -11,6 +11,8 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
 from intraday_rl.records import state_folder
 from intraday_rl.research.housekeeping.survey import content, survey
-from intraday_rl.tasks import Serve
+from intraday_rl.tasks import Rehearsal, Serve
 from intraday_rl.tracking.parts import MlflowTracking
 from intraday_rl.tracking.registry_file import from_file, read_registry, store_shown
 
@@ -35,6 +37,9 @@ def run(plan: Plan, context: Context) -> Outcome:
     """Carry out `task=serve`; ends with a signal."""
     _check_installed()
     from intraday_rl.jobs.store import JobStore
+    from intraday_rl.live.clock import clock_of
+    from intraday_rl.live.scheduler import Scheduler
+    from intraday_rl.roster.store import Roster
     from intraday_rl.web.choices import Choices
     from intraday_rl.web.desk import Desk
     from intraday_rl.web.serving import serve
@@ -54,9 +59,12 @@ def run(plan: Plan, context: Context) -> Outcome:
         choices=choices,
         wire=Wire(choices),
         jobs=JobStore(state_folder(plan.paths.state) / "jobs"),
+        roster=Roster(state_folder(plan.paths.state) / "live"),
     )
+    shared = _anchored(plan.task.clock)
+    scheduler = Scheduler(desk.roster, clock_of(shared), _clock_words(shared))
     try:
-        serve(desk, token)
+        serve(desk, token, [scheduler] if plan.task.agents else [])
     except Interrupted as interrupted:
         sys.stderr.write(f"{interrupted}: the server has ended; jobs that run go on\n")
     return Outcome(math.nan, 0)
@@ -83,6 +91,23 @@ def own_words(command: Sequence[str]) -> list[str]:
     """What the server was started with, as far as it concerns its jobs."""
     words = [shlex.split(word)[0] for word in command[1:]]
     return [word for word in words if _key(word).partition(".")[0] not in NOT_FOR_JOBS]
+
+
+def _anchored(clock: Rehearsal) -> Rehearsal:
+    """A rehearsal begins now, for this process and for every session that it begins."""
+    if clock.start is None or clock.anchor is not None:
+        return clock
+    return replace(clock, anchor=datetime.now(UTC).isoformat())
+
+
+def _clock_words(clock: Rehearsal) -> list[str]:
+    if clock.start is None:
+        return []
+    return [
+        f"task.clock.start='{clock.start}'",
+        f"task.clock.anchor='{clock.anchor}'",
+        f"task.clock.speed={clock.speed!r}",
+    ]
 
 
 def _key(word: str) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 from intraday_rl.jobs.job import Job, JobState, Order
+from intraday_rl.sqlite import make
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -39,38 +38,11 @@ CREATE TABLE IF NOT EXISTS jobs (
 )
 """
 _INDEX = "CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, number)"
-BUSY_SECONDS = 10.0
 
 
 def create(file: Path) -> None:
-    """Make the table if it is not there; readers do not wait for writers (WAL)."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with reading(file) as rows:
-        rows.execute("PRAGMA journal_mode=WAL")
-        rows.execute(_TABLE)
-        rows.execute(_INDEX)
-
-
-@contextmanager
-def reading(file: Path) -> Iterator[sqlite3.Connection]:
-    """A connection whose statements commit by themselves."""
-    connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
-    with closing(connection):
-        connection.row_factory = sqlite3.Row
-        yield connection
-
-
-@contextmanager
-def writing(file: Path) -> Iterator[sqlite3.Connection]:
-    """One transaction: everything inside happens, or nothing; one writer at a time."""
-    with reading(file) as rows:
-        rows.execute("BEGIN IMMEDIATE")
-        try:
-            yield rows
-        except BaseException:
-            rows.execute("ROLLBACK")
-            raise
-        rows.execute("COMMIT")
+    """Make the table if it is not there."""
+    make(file, _TABLE, _INDEX)
 
 
 def insert(rows: sqlite3.Connection, job: Job) -> None:

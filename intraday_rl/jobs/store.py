@@ -19,9 +19,10 @@ from sqlite3 import Connection
 from typing import Any
 
 from intraday_rl.errors import IntradayRLError
-from intraday_rl.jobs.database import create, insert, job_of, reading, writing
+from intraday_rl.jobs.database import create, insert, job_of
 from intraday_rl.jobs.job import Job, JobState, Order
 from intraday_rl.jobs.schedule import next_due
+from intraday_rl.sqlite import reading, writing
 
 OVER = tuple(state.value for state in JobState if state.is_over)
 MOST_KEPT = 1_000  # jobs that are over; older ones are forgotten, with their logs

@@ -2,9 +2,9 @@
 
 Nothing is copied from the environment. At each bar's end the bars known so far are laid out as a
 day of the backtest, the rest of the day filled in with the last close; the account walks through
-the decisions taken so far, and looks. What it sees at bar k depends on bars up to k alone (the
-perturbation tests of the features and of the kernel prove it), so the filling is never seen: it
-only gives the day its length.
+the decisions taken so far, with the fills that their orders got, and looks. What it sees at bar k
+depends on bars up to k alone (the perturbation tests of the features and of the kernel prove it),
+so the filling is never seen: it only gives the day its length.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -26,12 +27,45 @@ from intraday_rl.plan import Plan
 from intraday_rl.stage import Stage
 from intraday_rl.trading.accounts import Accounts
 from intraday_rl.trading.cutoff import Fill
+from intraday_rl.trading.kernel.decide import accepted_target, shares_for
 from intraday_rl.trading.kernel.layout import ENTRY
 from intraday_rl.trading.ledger import ledger_frame
 from intraday_rl.trading.problem import Problem
+from intraday_rl.trading.tape import MINUTE
 
 # Raw actions by the end of the bar at which they were taken.
 Actions = Mapping[pd.Timestamp, float]
+CUT_SHORT = "cut_short"
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What the orders of one row came to: signed shares, USD a share; null = as the model fills."""
+
+    shares: float
+    paid: float | None = None
+
+
+NOTHING = Filled(0.0)
+# What was filled for the decision at a bar's end; a decision that is not there had no fill.
+Fills = Mapping[pd.Timestamp, Filled]
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a session ended.
+
+    | field | what |
+    |---|---|
+    | `filled` | what closed the position |
+    | `time`, `price` | of an exit before the cutoff; null = where the session rule puts it |
+    | `reason` | of such an exit |
+    """
+
+    filled: Filled
+    time: pd.Timestamp | None = None
+    price: float | None = None
+    reason: str = CUT_SHORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +79,38 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What is known at a bar's end; `shares` are those of the account, `close` the traded one."""
+    """What is known at a bar's end.
+
+    | field | what |
+    |---|---|
+    | `observation` | (n_observation,) float32, what the policy is asked with |
+    | `at_bound` | share of the market columns that the scaler cut off |
+    | `shares` | of the account |
+    | `equity` | USD, marked at the bar's close |
+    | `close` | USD, as traded |
+    """
 
     bar_end: pd.Timestamp
     observation: NDArray[np.float32]
+    at_bound: float
     shares: float
+    equity: float
     close: float
+    account: np.void
+    book: np.void
+
+    def wanted(self, action: float, last_wanted: float | None) -> tuple[float, float]:
+        """Accepted target fraction and the signed shares it means.
+
+        An unchanged target never trades, unless its order was not filled in full: `last_wanted`
+        shares are those that it meant when it was accepted (null = it was never acted on).
+        """
+        target = float(accepted_target(self.book, float(self.account["target"]), action))
+        arrived = last_wanted is None or last_wanted == self.shares
+        if target == float(self.account["target"]) and arrived:
+            return target, self.shares
+        equity = float(self.account["session_equity"])
+        return target, float(shares_for(self.book, target, equity, self.close))
 
 
 class TradingDay:
@@ -59,6 +119,13 @@ class TradingDay:
     plan      the model's own, on the data of now
     fitting   scaler and moments of the model's train sessions
     history   bars of symbol and benchmark up to the session before, from the origin of training
+
+    | attribute, UTC | |
+    |---|---|
+    | `bar_ends` | when each bar of the session ends, in order |
+    | `cutoff` | when the account must be flat |
+    | `exit_at` | the last bar boundary up to the cutoff: the exit fills at its opening |
+    | `decision_ends` | ends of the bars at which an order could still be filled before the exit |
     """
 
     def __init__(
@@ -78,88 +145,121 @@ class TradingDay:
         self.day, self.opening = day, opening
         self.calendar = table
         self._grid = _grid(table, history.symbol.bar_minutes)
+        starts, self.bar_ends = (
+            pd.DatetimeIndex(self._grid[name]) for name in ("bar_start", "bar_end")
+        )
+        self.cutoff = pd.Timestamp(plan.env.cutoff.times(table).iloc[0])
+        self.exit_at = pd.Timestamp(starts[starts <= self.cutoff][-1])
+        self.decision_ends = self.bar_ends[self.bar_ends < self.exit_at]
 
-    @property
-    def cutoff(self) -> pd.Timestamp:
-        """When the account must be flat (UTC)."""
-        return pd.Timestamp(self.plan.env.cutoff.times(self.calendar).iloc[0])
+    @cached_property
+    def book(self) -> np.void:
+        """Costs and the action's meaning, as the kernel reads them."""
+        last = self.history.symbol.session_index()[-1].date()
+        dataset = open_dataset(self.plan, self.history, keep_features=False)
+        problem = Stage.of(dataset, self.fitting).problem([last])
+        book: np.void = problem.book[0]
+        return book
 
-    @property
-    def bar_ends(self) -> pd.DatetimeIndex:
-        """When each bar of the session ends, in order."""
-        return pd.DatetimeIndex(self._grid["bar_end"])
-
-    def decides_at(self, bar_end: pd.Timestamp) -> bool:
-        """Whether a decision is taken at this bar's end: could it be filled before the exit?"""
-        return bool(bar_end in set(self._decision_ends()))
-
-    def sight(self, symbol: Bars, benchmark: Bars, actions: Actions) -> Sight:
+    def sight(self, symbol: Bars, benchmark: Bars, actions: Actions, fills: Fills) -> Sight:
         """What the account sees at the end of the last bar of `symbol`, this day's bars so far."""
         last = symbol.frame.iloc[-1]
         now = pd.Timestamp(last["bar_end"])
-        problem = self._problem(symbol, benchmark, whole_day=True)
-        accounts, _ = self._walk(problem, actions, until=now)
+        problem = self._problem(self._to_its_end(symbol), benchmark)
+        ends = self._ends(problem)
+        accounts, _ = self._walk(problem, ends[ends < now], actions, fills, None)
         observation = np.empty((1, len(problem.names)), np.float32)
         accounts.look(observation)
-        shares = float(accounts.records[0]["shares"])
-        return Sight(now, observation[0], shares, float(last["close"] * last["split_factor"]))
+        account = accounts.records[0].copy()
+        market = observation[0, : int(problem.book[0]["market_columns"])]
+        return Sight(
+            bar_end=now,
+            observation=observation[0],
+            at_bound=float((np.abs(market) >= self.fitting.scaler.bound).mean()),
+            shares=float(account["shares"]),
+            equity=float(account["equity"]),
+            close=float(last["close"] * last["split_factor"]),
+            account=account,
+            book=problem.book[0],
+        )
 
     def ledger(
-        self, symbol: Bars, benchmark: Bars, actions: Actions, fold: str, seed: int
+        self,
+        symbol: Bars,
+        benchmark: Bars,
+        actions: Actions,
+        fills: Fills,
+        leave: Exit,
+        fold: str,
+        seed: int,
     ) -> tuple[pd.DataFrame, Opening]:
-        """The session's rows of the ledger from all its bars, and the opening of the next one."""
-        problem = self._problem(symbol, benchmark, whole_day=False)
-        accounts, entries = self._walk(problem, actions, until=None)
+        """The session's rows of the ledger from all its bars, and the opening of the next one.
+
+        Where a fill has no row on the bars that came, since none came after it before the exit, the
+        missing bars stand still at the close before, as prices did for whoever traded.
+        """
+        today = symbol if leave.time is None else self._to_its_end(symbol)
+        problem = self._problem(today, benchmark)
+        ends = self._ends(problem)
+        traded = [bar_end for bar_end, filled in fills.items() if filled.shares]
+        if not set(traded) <= set(ends):
+            problem = self._problem(self._without_holes(symbol), benchmark)
+            ends = self._ends(problem)
+            came = bool((symbol.frame["bar_start"] == self.exit_at).any())
+            problem.tape.missing_bar[int(problem.eligible[0])] = not came
+        if leave.time is not None:
+            ends = ends[(ends < leave.time) | ends.isin(list(actions))]
+            problem = _cut_short(problem, len(ends), leave)
+        accounts, entries = self._walk(problem, ends, actions, fills, leave.filled)
         account = accounts.records[0]
         after = Opening(
             float(account["equity"]), float(account["moment_a"]), float(account["moment_b"])
         )
-        return ledger_frame(problem, entries, fold, seed), after
+        frame = ledger_frame(problem, entries, fold, seed)
+        if leave.time is not None:
+            frame.loc[frame["forced_exit"], "exit_reason"] = leave.reason
+        return frame, after
 
     def _walk(
         self,
         problem: Problem,
+        ends: pd.DatetimeIndex,
         actions: Actions,
-        until: pd.Timestamp | None,
+        fills: Fills,
+        leave: Filled | None,
     ) -> tuple[Accounts, NDArray[np.void]]:
-        """Through the decisions before `until`; all if None.
-
-        A decision that was missed (its bar came too late) leaves the target as it was: the action
-        before it said once more, 0 where there was none.
-        """
+        """Through the decisions at `ends`, then the exit if there is one."""
         accounts = Accounts(problem, 1)
         accounts.start([0])
         account = accounts.records[0]
         account["equity"] = self.opening.equity
         account["moment_a"], account["moment_b"] = self.opening.moment_a, self.opening.moment_b
         accounts.open_sessions()
-        tape, number = problem.tape, int(problem.eligible[0])
-        session = tape.sessions[number]
-        first, count = int(session["first_row"]), int(session["decisions"])
-        ends = utc(tape.row_end[first : first + count].astype("datetime64[ns]").astype(np.int64))
-        entries = np.zeros(count + 1, ENTRY)
-        observation = np.empty((1, len(problem.names)), np.float32)
-        reward, terminated = np.zeros(1), np.zeros(1, np.bool_)
-        action, done = np.zeros(1), 0
-        for bar_end in ends:
-            if until is not None and bar_end >= until:
-                break
-            action[0] = actions.get(bar_end, action[0])
-            accounts.step(action, observation, reward, terminated)
-            entries[done] = accounts.entries[0, 0]
-            done += 1
-        if done == count:
-            entries[done] = accounts.entries[0, 1]
-            done += 1
-        return accounts, entries[:done]
-
-    def _problem(self, symbol: Bars, benchmark: Bars, *, whole_day: bool) -> Problem:
-        return Stage.of(self._dataset(symbol, benchmark, whole_day), self.fitting).problem(
-            [self.day]
+        filled = [fills.get(bar_end, NOTHING) for bar_end in ends]
+        if leave is not None:
+            filled.append(leave)
+        entries = np.zeros(len(filled), ENTRY)
+        accounts.walk_filled(
+            entries,
+            np.array([actions.get(bar_end, np.nan) for bar_end in ends], np.float64),
+            np.array([one.shares for one in filled], np.float64),
+            np.array([np.nan if one.paid is None else one.paid for one in filled], np.float64),
+            leaves=leave is not None,
         )
+        return accounts, entries
 
-    def _dataset(self, symbol: Bars, benchmark: Bars, whole_day: bool) -> Dataset:
-        today = self._filled(symbol) if whole_day else symbol
+    @staticmethod
+    def _ends(problem: Problem) -> pd.DatetimeIndex:
+        """When the decisions of the day are taken."""
+        tape = problem.tape
+        session = tape.sessions[int(problem.eligible[0])]
+        first, count = int(session["first_row"]), int(session["decisions"])
+        return utc(tape.row_end[first : first + count].astype("datetime64[ns]").astype(np.int64))
+
+    def _problem(self, today: Bars, benchmark: Bars) -> Problem:
+        return Stage.of(self._dataset(today, benchmark), self.fitting).problem([self.day])
+
+    def _dataset(self, today: Bars, benchmark: Bars) -> Dataset:
         market = replace(
             self.history,
             symbol=_joined(self.history.symbol, today),
@@ -169,25 +269,45 @@ class TradingDay:
         )
         return open_dataset(self.plan, market, keep_features=False)
 
-    def _filled(self, symbol: Bars) -> Bars:
+    def _to_its_end(self, symbol: Bars) -> Bars:
         """The day's bars so far and, to its end, bars that stand still at the last close."""
+        return self._standing_still(symbol, symbol.frame["bar_start"].iloc[-1])
+
+    def _without_holes(self, symbol: Bars) -> Bars:
+        """The day's bars from the first one on, missing ones standing still at the close before."""
+        return self._standing_still(symbol, symbol.frame["bar_start"].iloc[0])
+
+    def _standing_still(self, symbol: Bars, since: pd.Timestamp) -> Bars:
+        """The bars, and in place of each that is missing after `since` one without a trade."""
         known = symbol.frame
-        last = known.iloc[-1]
-        later = self._grid[self._grid["bar_start"] > last["bar_start"]]
+        missing = ~self._grid["bar_start"].isin(known["bar_start"])
+        later = self._grid[missing & (self._grid["bar_start"] > since)]
+        before = np.searchsorted(nanoseconds(known["bar_start"]), nanoseconds(later["bar_start"]))
+        closes = known["close"].to_numpy()[before - 1]
         still = later.assign(
-            **{name: float(last["close"]) for name in PRICES},
-            volume=np.nan if np.isnan(last["volume"]) else 0.0,
-            split_factor=float(last["split_factor"]),
+            **dict.fromkeys(PRICES, closes),
+            volume=np.nan if known["volume"].isna().any() else 0.0,
+            split_factor=float(known["split_factor"].iloc[-1]),
         )
         frame = pd.concat([known, still[list(known.columns)]], ignore_index=True)
-        return replace(symbol, frame=frame)
+        return replace(symbol, frame=frame.sort_values("bar_start", ignore_index=True))
 
-    def _decision_ends(self) -> pd.DatetimeIndex:
-        """Ends of the day's bars at which an order could still be filled before the exit."""
-        ends = pd.DatetimeIndex(self._grid["bar_end"])
-        starts = pd.DatetimeIndex(self._grid["bar_start"])
-        boundary = starts[starts <= self.cutoff][-1]
-        return ends[ends < boundary]
+
+def _cut_short(problem: Problem, decisions: int, leave: Exit) -> Problem:
+    """The day with its exit where it really was, after so many decisions."""
+    tape = problem.tape
+    number = int(problem.eligible[0])
+    sessions, rows, row_end = tape.sessions.copy(), tape.rows.copy(), tape.row_end.copy()
+    sessions[number]["decisions"] = decisions
+    row = int(sessions[number]["first_row"]) + decisions
+    assert leave.time is not None
+    opened = row_end[row] - (rows[row]["decision_minute"] * MINUTE).astype("timedelta64[ns]")
+    row_end[row] = leave.time.tz_convert(None).to_datetime64()
+    rows[row]["decision_minute"] = (row_end[row] - opened) / MINUTE
+    rows[row]["fill_minute"] = rows[row]["decision_minute"]
+    if leave.price is not None:
+        rows[row]["price"] = leave.price
+    return replace(problem, tape=replace(tape, sessions=sessions, rows=rows, row_end=row_end))
 
 
 def _grid(table: pd.DataFrame, bar_minutes: int) -> pd.DataFrame:

@@ -1,183 +1,245 @@
-"""`task=paper`: a past session played by a trained model with the bars known so far."""
+"""`task=paper`: a session of a trained model, a past one bar by bar or today's as it goes."""
 
 from __future__ import annotations
 
-import json
 import math
 import sys
-from dataclasses import replace
-from datetime import date, timedelta
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 
-from intraday_rl.dataset import open_dataset
-from intraday_rl.errors import ConfigError, DataError
-from intraday_rl.live.clock import ReplayClock
+from intraday_rl.errors import DataError
+from intraday_rl.live.book import SessionBook
+from intraday_rl.live.clock import Clock, ReplayClock, clock_of
+from intraday_rl.live.closing import content_of, lay_out
 from intraday_rl.live.day import Opening, TradingDay
-from intraday_rl.live.feed import ReplayFeed
+from intraday_rl.live.driving import live, replay
 from intraday_rl.live.journal import Journal
-from intraday_rl.live.opening import new_account, opening_from
-from intraday_rl.live.replayed import difference, play
-from intraday_rl.loading import load_market
-from intraday_rl.market.sources import MarketData
-from intraday_rl.model_choice import choose_model
+from intraday_rl.live.making import broker_of, feed_of
+from intraday_rl.live.order_desk import OrderDesk
+from intraday_rl.live.publishing import publish
+from intraday_rl.live.session import Session
+from intraday_rl.live.setting import (
+    CONTENT,
+    JOURNAL,
+    LEDGER,
+    Setting,
+    next_session,
+    sessions_folder,
+    setting_of,
+    unclosed,
+)
+from intraday_rl.live.shown import difference
+from intraday_rl.live.shown import show as print_result
+from intraday_rl.live.status import status_of
+from intraday_rl.live.watchdog import FLATTEN, Watchdog
+from intraday_rl.market.calendar import sessions
 from intraday_rl.outcome import Context, Outcome
-from intraday_rl.plan import Format, Plan
-from intraday_rl.records import SeedFolder, write_json
-from intraday_rl.stage import Stage
-from intraday_rl.tasks import Paper, parse_day
-from intraday_rl.trading.ledger import COSTS, read_ledger, write_ledger
-from intraday_rl.trained_model import TrainedModel, open_to_play
+from intraday_rl.plan import Plan
+from intraday_rl.records import read_json, write_json
+from intraday_rl.roster.store import Roster
+from intraday_rl.tasks import FeedKind, Paper, parse_day
+from intraday_rl.trading.ledger import write_ledger
+
+# An order id begins with it: at a broker one sees where an order comes from.
+ORDER_PREFIX = "irl"
 
 
 def run(plan: Plan, context: Context) -> Outcome:
-    """Carry out `task=paper`; written below `paths.outputs/paper`. Status 1 if it differs."""
+    """Carry out `task=paper`. Status 1 if a replay differs from the backtest.
+
+    Sessions of the agent that were left open on earlier days are closed first.
+    """
     task = _task(plan)
-    day = parse_day("task.day", task.day)
-    model = _model(plan, context)
-    own = model.on(plan)
-    market = load_market(own)
-    history = _before(market, day)
-    backtest = _backtest(model, day)
-    card = model.bundle.card
-    opening = _opening(own, model, history, backtest, day)
-    session = TradingDay(own, model.fitting(), history, day, opening)
-    folder = Path(plan.paths.outputs) / "paper" / f"{day}-{card.fold}-seed={card.seed}"
-    clock = ReplayClock(pd.Timestamp(session.calendar["open"].iloc[0]), task.speed)
-    journal_file = folder / "journal.jsonl"
-    journal_file.unlink(missing_ok=True)  # a replay is begun anew; it sends no orders
-    with Journal(journal_file) as journal:
-        journal.write("opened", str(clock.now()), model=str(model.bundle.folder), **_plain(opening))
-        played = play(
-            session, model.bundle.policy, clock, ReplayFeed(market), journal, card.fold, card.seed
-        )
-        journal.write("closed", str(clock.now()), **_plain(played.after))
-    write_ledger([played.ledger], folder / "ledger.parquet")
-    rows = None if backtest is None else backtest[backtest["session"] == pd.Timestamp(day)]
-    content = _content(model, day, played.ledger, opening, rows)
-    write_json(folder / "session.json", content)
-    _print(plan, content, folder)
+    if task.feed is FeedKind.replay:
+        day = parse_day("task.day", str(task.day))
+        clock: Clock = ReplayClock(_open_of(day), task.speed)
+        content = _play(setting_of(plan, context, clock), clock, None)
+    else:
+        clock = clock_of(task.clock)
+        day = parse_day("task.day", task.day) if task.day else next_session(clock.now())
+        roster = Roster(sessions_folder(plan))
+        assert task.agent is not None
+        for earlier in unclosed(roster.sessions(task.agent), day):
+            _play(setting_of(plan, context, clock, earlier), clock, roster, left_open=True)
+        content = _play(setting_of(plan, context, clock, day), clock, roster)
     return Outcome(math.nan, 1 if content["differences"] else 0)
 
 
 def show(plan: Plan, context: Context) -> int:
     """The dry run: the model, the day and what it would be compared with; nothing is played."""
     task = _task(plan)
-    day = parse_day("task.day", task.day)
-    model = _model(plan, context)
-    market = load_market(model.on(plan))
-    sessions = len(_before(market, day).symbol.session_index())
-    compared = "nothing" if _backtest(model, day) is None else "the backtest's ledger"
+    setting = setting_of(plan, context, clock_of(task.clock))
+    past = len(setting.history.symbol.session_index())
+    compared = "nothing" if setting.backtest is None else "the backtest's ledger"
+    played = "compared with " + compared
+    if task.feed is not FeedKind.replay:
+        played = f"with bars of {task.feed.value}, orders at {task.broker.value}"
     sys.stdout.write(
-        f"{model.bundle.folder}: {day} after {sessions} sessions of history, compared with "
-        f"{compared}\ndry run: nothing was played, nothing was written\n"
+        f"{setting.model.bundle.folder}: {setting.day} after {past} sessions of history, {played}\n"
+        f"journal: {setting.folder / JOURNAL}\n"
+        "dry run: nothing was played, nothing was written\n"
     )
     return 0
 
 
-def _model(plan: Plan, context: Context) -> TrainedModel:
-    """The model, if it is one of these bars: of another symbol or length it would act on nothing
-    that it knows."""
-    model = open_to_play(choose_model(plan, _task(plan).model), context.reload)
-    for key, given, own in (
-        ("symbol", plan.symbol, model.plan.symbol),
-        ("data.bar_minutes", plan.data.bar_minutes, model.plan.data.bar_minutes),
-    ):
-        if given != own:
-            raise ConfigError(key, given, f"the model was trained with {key}={own}")
-    return model
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Why a session is to end now, from what its agent was told since it was opened."""
+
+    roster: Roster | None
+    agent: str | None
+    since: int
+    flatten: bool
+
+    def __call__(self) -> str | None:
+        if self.roster is not None and self.agent is not None:
+            asked = self.roster.asked(self.agent, self.since)
+            if asked is not None:
+                return asked
+        return FLATTEN if self.flatten else None
 
 
-def _opening(
-    plan: Plan, model: TrainedModel, history: MarketData, backtest: pd.DataFrame | None, day: date
-) -> Opening:
-    stage = Stage.of(open_dataset(plan, history, keep_features=False), model.fitting())
-    return new_account(stage) if backtest is None else opening_from(stage, backtest, day)
-
-
-def _backtest(model: TrainedModel, day: date) -> pd.DataFrame | None:
-    """The ledger of the model's own test, if the day lies in it."""
-    file = SeedFolder(model.bundle.folder.parent).ledger
-    if not file.is_file():
-        return None
-    ledger = read_ledger(file)
-    return ledger if (ledger["session"] == pd.Timestamp(day)).any() else None
-
-
-def _before(market: MarketData, day: date) -> MarketData:
-    first, last = market.symbol.session_index()[0].date(), day - timedelta(days=1)
-    if first > last or market.symbol.session_index()[-1].date() < day:
-        raise DataError(f"task.day={day}: the bars reach from {first}, and need days before it")
-    benchmark = market.benchmark.between(first, last)
-    symbol = market.symbol.between(first, last)
-    return replace(market, symbol=symbol, benchmark=benchmark)
-
-
-def _content(
-    model: TrainedModel,
-    day: date,
-    ledger: pd.DataFrame,
-    opening: Opening,
-    backtest: pd.DataFrame | None,
+def _play(
+    setting: Setting, clock: Clock, roster: Roster | None, *, left_open: bool = False
 ) -> dict[str, Any]:
-    last = ledger.iloc[-1]
-    return {
-        "schema_version": 1,
-        "day": str(day),
-        "model": str(model.bundle.folder),
-        "in_sample": str(day) <= model.last_seen,
-        "abstained": model.abstained,
-        "equity_before": opening.equity,
-        "equity_after": float(last["equity_after"]),
-        "net_return_bps": (float(last["equity_after"]) / opening.equity - 1.0) * 1e4,
-        "costs_usd": {name: float(ledger[name].sum()) for name in COSTS},
-        "orders": int((ledger["shares_traded"] != 0).sum()),
-        "exit_time": str(last["bar_end"]),
-        "exit_shares": float(last["shares_after"]),
-        "compared_with_backtest": backtest is not None,
-        "differences": [] if backtest is None else difference(ledger, backtest),
-    }
+    """The session to its end; a second time only shows what it came to."""
+    task = setting.task
+    journal = Journal(setting.folder / JOURNAL)
+    if task.agent is None:  # a replay is begun anew; it sends no orders
+        for file in (journal.file, setting.folder / "paper_broker.jsonl"):
+            file.unlink(missing_ok=True)
+    with journal:
+        book = SessionBook.of(journal.read())
+        if not book.closed:
+            _to_its_end(setting, journal, book, clock, roster, left_open)
+    content = read_json(setting.folder / CONTENT)
+    publish(setting, content, journal.file)
+    print_result(setting.plan, content, setting.outputs)
+    return content
 
 
-def _print(plan: Plan, content: dict[str, Any], folder: Path) -> None:
-    if plan.format is Format.json:
-        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+def _to_its_end(
+    setting: Setting,
+    journal: Journal,
+    book: SessionBook,
+    clock: Clock,
+    roster: Roster | None,
+    left_open: bool,
+) -> None:
+    task, model = setting.task, setting.model
+    opening = book.opening or setting.opening()
+    day = TradingDay(setting.plan, model.fitting(), setting.history, setting.day, opening)
+    feed = feed_of(setting)
+    broker = broker_of(setting, day, clock)
+    try:
+        prefix = f"{ORDER_PREFIX}-{task.agent or 'replay'}-{setting.day:%Y%m%d}"
+        desk = OrderDesk(journal, book, broker, setting.plan.symbol, prefix)
+        began = clock.now()
+        _open(desk, setting, opening, began, 0 if roster is None else roster.last_stop())
+        model.bundle.policy.begin_session()
+        session = Session(day, model.bundle.policy, feed, broker, desk, clock, task, began)
+        asked = _Asked(roster, task.agent, book.stops_before, task.flatten or left_open)
+        watchdog = Watchdog(desk, day.exit_at, pd.Timedelta(seconds=task.exit_lead_seconds), asked)
+        tell = _teller(session, roster, task)
+        if task.feed is FeedKind.replay:
+            replay(session, watchdog)
+        else:
+            live(session, watchdog, tell)
+        _close(setting, session, watchdog, clock.now())
+        tell(clock.now())
+    finally:
+        broker.close()
+        feed.close()
+
+
+def _open(
+    desk: OrderDesk, setting: Setting, opening: Opening, now: pd.Timestamp, stops_before: int
+) -> None:
+    """Write down what the session begins with; after a restart, that it began again."""
+    chosen = setting.model.chosen
+    if desk.book.opening is not None:
+        desk.note("restarted", now, position=desk.book.position)
         return
-    console = Console() if sys.stdout.isatty() else Console(width=170)
-
-    def say(line: str, style: str | None = None) -> None:
-        console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
-
-    exit_time = pd.Timestamp(content["exit_time"]).tz_convert("America/New_York")
-    say(
-        f"{content['day']}: {content['net_return_bps']:+.2f} bps after costs of "
-        f"{sum(content['costs_usd'].values()):.2f} USD, {content['orders']} orders, flat at "
-        f"{exit_time:%H:%M} New York"
+    broker = desk.broker
+    held = broker.position()
+    if held:
+        raise DataError(
+            f"the account at {broker.name} holds {held:g} shares of {setting.plan.symbol} already: "
+            "a session needs an account without; close them, or give it another account"
+        )
+    desk.note(
+        "opened",
+        now,
+        day=str(setting.day),
+        model=str(setting.model.bundle.folder),
+        model_name=chosen.name,
+        model_version=chosen.version,
+        broker=broker.name,
+        feed=setting.task.feed.value,
+        stops_before=stops_before,
+        equity=opening.equity,
+        moment_a=opening.moment_a,
+        moment_b=opening.moment_b,
     )
-    if content["in_sample"]:
-        say("in sample: the model was trained or chosen on this day; nothing is proven", "yellow")
-    if content["abstained"]:
-        say("this model abstained: it may not trade for real", "yellow")
-    if not content["compared_with_backtest"]:
-        say("no backtest of this model holds the day: nothing to compare with")
-    elif content["differences"]:
-        say("differs from the backtest:", "red")
-        for line in content["differences"]:
-            say(f"  {line}")
-    else:
-        say("the backtest's ledger of this day, to the last bit")
-    say(str(folder))
 
 
-def _plain(opening: Opening) -> dict[str, float]:
-    return {
-        "equity": opening.equity,
-        "moment_a": opening.moment_a,
-        "moment_b": opening.moment_b,
+def _teller(session: Session, roster: Roster | None, task: Paper) -> Callable[[pd.Timestamp], None]:
+    """Tells the roster how the session stands; nobody, for a replay."""
+
+    def tell(now: pd.Timestamp) -> None:
+        if roster is not None and task.agent is not None:
+            roster.show(task.agent, status_of(session, now))
+
+    return tell
+
+
+def _close(setting: Setting, session: Session, watchdog: Watchdog, now: pd.Timestamp) -> None:
+    """The files first, the journal's last line after them: then it is over."""
+    card = setting.model.bundle.card
+    closed = lay_out(session, now, card.fold, card.seed)
+    entries = session.desk.journal.read()
+    differences: list[str] = []
+    compared = setting.task.feed is FeedKind.replay and setting.backtest is not None
+    if compared and closed.ledger is not None and setting.backtest is not None:
+        rows = setting.backtest[setting.backtest["session"] == pd.Timestamp(setting.day)]
+        differences = difference(closed.ledger, rows)
+    chosen = setting.model.chosen
+    content = {
+        **content_of(session, watchdog, closed, entries),
+        "agent": setting.task.agent,
+        "feed": setting.task.feed.value,
+        "symbol": setting.plan.symbol,
+        "model": {
+            "bundle": str(setting.model.bundle.folder),
+            "name": chosen.name,
+            "version": chosen.version,
+            "last_seen": setting.model.last_seen,
+        },
+        "in_sample": str(setting.day) <= setting.model.last_seen,
+        "abstained": setting.model.abstained,
+        "synthetic": setting.market.synthetic,
+        "reconstructed": setting.market.reconstructed,
+        "compared_with_backtest": compared,
+        "differences": differences,
     }
+    if closed.ledger is not None:
+        write_ledger([closed.ledger], setting.folder / LEDGER)
+    write_json(setting.folder / CONTENT, content)
+    after = closed.after
+    session.desk.note(
+        "closed", now, equity=after.equity, moment_a=after.moment_a, moment_b=after.moment_b
+    )
+
+
+def _open_of(day: date) -> pd.Timestamp:
+    table = sessions(day, day)
+    if table.empty:
+        raise DataError(f"{day} is no session of the exchange")
+    return pd.Timestamp(table["open"].iloc[0])
 
 
 def _task(plan: Plan) -> Paper:

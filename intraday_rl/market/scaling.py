@@ -96,11 +96,15 @@ class Scaler:
         if names is not None:
             check_names(self.names, names, "scaler")
         _check_finite(values, self.names, "scaler")
-        bound = np.float32(self.clip)
-        if float(bound) > self.clip:
-            bound = np.nextafter(bound, np.float32(0.0))
+        bound = self.bound
         scaled = (values - self.centre) / self.scale
         return np.ascontiguousarray(np.clip(scaled, -bound, bound), dtype=np.float32)
+
+    @property
+    def bound(self) -> np.float32:
+        """The largest scaled value: `clip` as float32, never beyond it."""
+        bound = np.float32(self.clip)
+        return np.nextafter(bound, np.float32(0.0)) if float(bound) > self.clip else bound
 
     def as_dict(self) -> dict[str, object]:
         """JSON-safe and exact: Python writes a float with the digits that read back to it."""

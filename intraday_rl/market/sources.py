@@ -194,6 +194,11 @@ def _checked(raw: RawBars, bar_minutes: int) -> Bars:
     if "split_factor" in clean.values:
         check_factor_column(clean.session_ns, clean.values["split_factor"], raw.place)
     traded = aggregate(clean, bar_minutes)
+    if not traded.start_ns.size:
+        raise DataError(
+            f"{raw.place}: no bar of {bar_minutes} minutes can be built: none of its bars starts "
+            "with one; check data.bar_minutes, data.bar_label and data.timezone"
+        )
     factor, known, split_notes = _factor(traded, raw)
     frame = frame_of(traded, factor, raw.prices)
     notes = clean.notes + raw.notes + traded.notes + split_notes

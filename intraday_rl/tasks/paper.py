@@ -50,7 +50,7 @@ class RiskLimits:
     max_position: float = 1.5
     max_notional_usd: float | None = None
     max_orders_per_minute: int = 6
-    daily_loss_limit: float = 0.05
+    daily_loss_limit: float = 0.1
     max_columns_at_bound: float = 0.25
     max_overnight_jump: float = 0.3
 
@@ -70,7 +70,7 @@ class Rehearsal:
 
     | field | unit | |
     |---|---|---|
-    | `start` | New York time, as 2022-03-14 09:20 | what the clock showed at `anchor`; null = real time |
+    | `start` | New York time | what it shows at `anchor`, as 2022-03-14 09:20; null = real time |
     | `anchor` | UTC | of the machine's clock; null = when the process starts |
     | `speed` | multiple of real time | |
     """

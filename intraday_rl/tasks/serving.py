@@ -7,6 +7,9 @@ import re
 from dataclasses import dataclass, field
 
 from intraday_rl.errors import ConfigError, check_range
+from intraday_rl.market.calendar import FULL_SESSION_MINUTES
+from intraday_rl.market.files import BarLabel
+from intraday_rl.tasks.paper import Rehearsal
 
 LOCALHOST = "localhost"
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
@@ -25,6 +28,8 @@ class Serve:
     | `job_workers` | jobs | carried out at a time; 0 = they wait |
     | `queue_limit` | jobs | that may wait |
     | `cancel_grace_seconds` | seconds | from SIGTERM to SIGKILL of a cancelled job |
+    | `agents` | | whether sessions of agents are begun when they are due |
+    | `feed_folder`, `feed_bar_minutes`, `feed_bar_label`, `feed_timezone` | | as of `Paper` |
     """
 
     host: str = "127.0.0.1"
@@ -34,6 +39,12 @@ class Serve:
     job_workers: int = 1
     queue_limit: int = 32
     cancel_grace_seconds: float = 30.0
+    agents: bool = True
+    feed_folder: str | None = None
+    feed_bar_minutes: int = 1
+    feed_bar_label: BarLabel | None = None
+    feed_timezone: str | None = None
+    clock: Rehearsal = field(default_factory=Rehearsal)
 
     def __post_init__(self) -> None:
         if self.host != LOCALHOST:
@@ -50,6 +61,7 @@ class Serve:
         if self.token_file is not None and not self.token_file.strip():
             raise ConfigError("token_file", repr(self.token_file), "must name a file")
         check_range("job_workers", self.job_workers, 0, 1_000)
+        check_range("feed_bar_minutes", self.feed_bar_minutes, 1, FULL_SESSION_MINUTES)
         check_range("queue_limit", self.queue_limit, 1, 10_000)
         check_range("cancel_grace_seconds", self.cancel_grace_seconds, 0.0, 3_600.0)
 

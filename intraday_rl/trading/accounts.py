@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intraday_rl.errors import DataError
+from intraday_rl.trading.kernel.filled import walk_filled
 from intraday_rl.trading.kernel.layout import ACCOUNT, ENTRY
 from intraday_rl.trading.kernel.step import look, open_sessions, start_accounts, step_accounts
 from intraday_rl.trading.problem import Problem
@@ -78,3 +79,29 @@ class Accounts:
             broken = -1 - ended
             raise ValueError(f"action[{broken}]={actions[broken]}: must be a finite number")
         return ended
+
+    def walk_filled(
+        self,
+        entries: NDArray[np.void],
+        actions: NDArray[np.float64],
+        traded: NDArray[np.float64],
+        paid: NDArray[np.float64],
+        *,
+        leaves: bool,
+    ) -> None:
+        """The first account through its open session as its orders were really filled.
+
+        Shapes and meaning as of `kernel.filled.walk_filled`.
+        """
+        tape = self.problem.tape
+        walk_filled(
+            self.problem.book,
+            tape.sessions,
+            self.records,
+            entries,
+            tape.rows,
+            actions,
+            traded,
+            paid,
+            leaves,
+        )

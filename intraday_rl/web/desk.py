@@ -10,6 +10,7 @@ from typing import Any
 
 from intraday_rl.jobs.store import JobStore
 from intraday_rl.plan import Plan
+from intraday_rl.roster.store import Roster
 from intraday_rl.tasks import Serve
 from intraday_rl.web.choices import TOP, Choices
 from intraday_rl.web.wire import Wire
@@ -37,6 +38,7 @@ class Desk:
     choices: Choices
     wire: Wire
     jobs: JobStore
+    roster: Roster
     composing: threading.Lock = field(default_factory=threading.Lock)
     dry_runs: threading.Semaphore = field(
         default_factory=lambda: threading.Semaphore(MOST_DRY_RUNS)

@@ -1,9 +1,11 @@
-"""The server process: HTTP in the main thread, the jobs' supervisor in another."""
+"""The server process: HTTP in the main thread, the supervisor of jobs and what else in others."""
 
 from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 
 import uvicorn
 
@@ -20,8 +22,11 @@ MOST_CONNECTIONS = 512
 LEAVING_SECONDS = 3
 
 
-def serve(desk: Desk, token: Token) -> None:
-    """Serve until a signal comes; jobs that run go on without us."""
+def serve(desk: Desk, token: Token, beside: Sequence[AbstractContextManager[object]] = ()) -> None:
+    """Serve until a signal comes; jobs and sessions that run go on without us.
+
+    `beside`: what works as long as the server does, such as the agents' scheduler.
+    """
     options = desk.options
     settings = uvicorn.Config(
         create_app(desk, token),
@@ -36,10 +41,13 @@ def serve(desk: Desk, token: Token) -> None:
         timeout_graceful_shutdown=LEAVING_SECONDS,
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    with (
-        _listener(options) as listener,
-        Supervisor(desk.jobs, options.job_workers, options.cancel_grace_seconds),
-    ):
+    with ExitStack() as stack:
+        listener = stack.enter_context(_listener(options))
+        stack.enter_context(
+            Supervisor(desk.jobs, options.job_workers, options.cancel_grace_seconds)
+        )
+        for one in beside:
+            stack.enter_context(one)
         logger.info("serving on http://%s:%d", options.host, options.port)
         uvicorn.Server(settings).run(sockets=[listener])
 

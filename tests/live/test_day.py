@@ -9,22 +9,26 @@ import pandas as pd
 import pytest
 
 from intraday_rl.errors import DataError, ModelError
+from intraday_rl.live.day import Exit, Filled
+from intraday_rl.live.feeds.feed import upto
+from intraday_rl.market.calendar import sessions
+from tests.live.conftest import spy_test_year
 
 ORDINARY, HALF_DAY, AFTER_CLOCK_CHANGE = "2021-08-11", "2021-11-26", "2021-11-08"
 
 
 @pytest.mark.parametrize("text", [ORDINARY, HALF_DAY, AFTER_CLOCK_CHANGE])
-def test_a_session_played_bar_by_bar_has_the_backtests_ledger(backtest, text):
+def test_a_session_played_bar_by_bar_has_the_backtests_ledger(backtest, text, tmp_path):
     day = date.fromisoformat(text)
-    played, _ = backtest.played(day)
+    played, _ = backtest.played(day, tmp_path)
     pd.testing.assert_frame_equal(played, backtest.rows(day), check_exact=True)
     assert played["shares_traded"].abs().sum() > 0
 
 
-def test_each_session_opens_with_what_the_one_before_left(backtest):
+def test_each_session_opens_with_what_the_one_before_left(backtest, tmp_path):
     days = [stamp.date() for stamp in backtest.ledger["session"].unique()]
     for day, following in pairwise(days[:4]):
-        _, after = backtest.played(day)
+        _, after = backtest.played(day, tmp_path / str(day))
         assert after == backtest.day(following).opening
 
 
@@ -39,17 +43,15 @@ def test_a_ledger_of_other_bars_is_refused(backtest):
 
 def test_what_comes_later_cannot_be_seen(backtest):
     """The rest of the day is filled in to lay it out: with other prices the sight is the same."""
-    from tests.live.conftest import upto
-
     day = date.fromisoformat(ORDINARY)
     session = backtest.day(day)
     symbol = backtest.market.symbol.between(day, day)
     benchmark = backtest.market.benchmark.between(day, day)
     now = symbol.frame["bar_end"].iloc[9]
-    early = [session.sight(upto(symbol, now), upto(benchmark, now), {}).observation]
-    filled = session._filled
-    session._filled = lambda bars: _moved(filled(bars), now)  # type: ignore[method-assign]
-    early.append(session.sight(upto(symbol, now), upto(benchmark, now), {}).observation)
+    early = [session.sight(upto(symbol, now), upto(benchmark, now), {}, {}).observation]
+    filled = session._to_its_end
+    session._to_its_end = lambda bars: _moved(filled(bars), now)  # type: ignore[method-assign]
+    early.append(session.sight(upto(symbol, now), upto(benchmark, now), {}, {}).observation)
     assert early[0].tobytes() == early[1].tobytes()
 
 
@@ -69,18 +71,20 @@ def test_a_missed_decision_leaves_the_position_as_it_was(backtest):
     symbol = backtest.market.symbol.between(day, day)
     benchmark = backtest.market.benchmark.between(day, day)
     first = symbol.frame["bar_end"].iloc[2]
-    ledger, _ = session.ledger(symbol, benchmark, {first: 0.8}, "fold", 0)
+    bars, fills = (symbol, benchmark), {first: Filled(120.0)}
+    ledger, _ = session.ledger(*bars, {first: 0.8}, fills, Exit(Filled(-120.0)), "fold", 0)
     traded = ledger.loc[ledger["shares_traded"] != 0, "bar_end"].tolist()
     assert traded == [first, session.cutoff]
     assert ledger["shares_after"].iloc[-1] == 0
+    assert ledger["action"].notna().sum() == 1
 
 
 def test_only_decisions_that_can_still_be_filled_are_taken(backtest):
     session = backtest.day(date.fromisoformat(HALF_DAY))
     local = session.cutoff.tz_convert("America/New_York")
     assert f"{local:%H:%M}" == "12:45"
-    assert session.decides_at(pd.Timestamp("2021-11-26 12:30", tz="America/New_York"))
-    assert not session.decides_at(pd.Timestamp("2021-11-26 12:45", tz="America/New_York"))
+    last = session.decision_ends[-1].tz_convert("America/New_York")
+    assert f"{last:%H:%M}" == "12:30"
 
 
 def test_a_day_without_a_session_and_another_fill_are_refused(backtest, make_backtest):
@@ -98,13 +102,49 @@ def test_a_day_without_a_session_and_another_fill_are_refused(backtest, make_bac
         ).day(date(2021, 8, 11))
 
 
+def unusual_days(first_year: int, last_year: int) -> list[date]:
+    """Half days, and the first sessions after a change of the clocks."""
+    table = sessions(date(first_year, 1, 1), date(last_year, 12, 31))
+    opens = table["open"].dt.hour  # UTC: it moves with New York's clock
+    changed = opens.diff().fillna(0) != 0
+    return [stamp.date() for stamp in table.index[changed | table["half_day"]]]
+
+
+def played_as(backtest, day: date, folder) -> None:
+    played, _ = backtest.played(day, folder)
+    pd.testing.assert_frame_equal(played, backtest.rows(day), check_exact=True)
+
+
 @pytest.mark.slow("paper")
-def test_every_session_of_a_real_test_year_has_the_backtests_ledger(spy_2022):
-    days = [stamp.date() for stamp in spy_2022.ledger["session"].unique()]
+def test_every_session_of_a_real_test_year_has_the_backtests_ledger(real_data, tmp_path):
+    year = spy_test_year(real_data, 2022)
+    days = [stamp.date() for stamp in year.ledger["session"].unique()]
     assert len(days) == 251
     opening = None
     for day in days:
-        played, after = spy_2022.played(day)
-        pd.testing.assert_frame_equal(played, spy_2022.rows(day), check_exact=True)
-        assert opening in (None, spy_2022.day(day).opening)
+        played, after = year.played(day, tmp_path / str(day))
+        pd.testing.assert_frame_equal(played, year.rows(day), check_exact=True)
+        assert opening in (None, year.day(day).opening)
         opening = after
+
+
+@pytest.mark.slow("paper")
+@pytest.mark.parametrize("number", [2021, 2022, 2023])
+def test_half_days_and_clock_changes_of_the_test_years_have_the_backtests_ledger(
+    real_data, tmp_path, number
+):
+    year, days = spy_test_year(real_data, number), unusual_days(number, number)
+    assert len(days) >= 3
+    for day in days:
+        played_as(year, day, tmp_path / str(day))
+
+
+@pytest.mark.slow("paper")
+def test_half_days_and_clock_changes_of_the_train_years_are_those_of_a_fresh_rollout(
+    real_data, tmp_path
+):
+    rolled = spy_test_year(real_data, 2021).rolled_out(date(2018, 1, 2), date(2020, 12, 31))
+    days = unusual_days(2018, 2020)
+    assert len(days) >= 12
+    for day in days:
+        played_as(rolled, day, tmp_path / str(day))

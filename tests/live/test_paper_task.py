@@ -11,25 +11,9 @@ from intraday_rl.config import compose_plan
 from intraday_rl.entry.job import run_plan
 from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.trading.ledger import read_ledger, write_ledger
+from tests.live.conftest import BARS, WINDOW
 
 pytestmark = pytest.mark.slow("paper")  # it trains a model first
-
-BARS = ["data.start=2021-01-04", "data.end=2021-12-31", "tracking=none"]
-FOLD = [
-    "windows=auto", "windows.train_size=6 months", "windows.test_size=3 months",
-    "windows.validation_sessions=40", "selection.abstain=false", "parallel.workers=1",
-    "agent.net_arch=[8]", "agent.batch_size=32", "agent.total_timesteps=320",
-    "agent.learning_starts=64", "agent.eval_freq=160", "agent.n_envs=8",
-]  # fmt: skip
-WINDOW = "2021-07-04_2021-10-03"
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """Outputs with one run; the key of it."""
-    outputs = tmp_path_factory.mktemp("paper")
-    overrides = [*BARS, *FOLD, f"paths.outputs={outputs}", f"paths.state={outputs}/state"]
-    return outputs, str(run_plan(compose_plan(overrides), overrides).run_key)
 
 
 def played(outputs, model: str, day: str, *more: str) -> int:
@@ -45,10 +29,12 @@ def test_a_session_of_the_folds_test_is_the_backtests_and_repeats(trained, capsy
     model = f"{key}/{WINDOW}/seed=0"
     assert played(outputs, model, "2021-08-11") == 0
     assert "the backtest's ledger of this day, to the last bit" in capsys.readouterr().out
-    folder = outputs / "paper" / f"2021-08-11-{WINDOW}-seed=0"
+    (folder,) = (outputs / "paper").glob(f"2021-08-11-{WINDOW}-seed=0-*")
     first = (folder / "journal.jsonl").read_bytes()
     events = [json.loads(line)["event"] for line in first.splitlines()]
-    assert events == ["opened", *["decision"] * 24, "closed"]
+    assert events.count("decision") == 24
+    assert (events.count("bar"), events[0], events[-1]) == (26, "opened", "closed")
+    assert (folder / "report.html").read_text().count("polyline") == 2
     assert played(outputs, model, "2021-08-11", "task.speed=1000000") == 0
     assert (folder / "journal.jsonl").read_bytes() == first
 

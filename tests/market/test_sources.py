@@ -45,6 +45,14 @@ def test_parquet_and_csv_give_the_same_bars(frame: pd.DataFrame, write_file: Wri
     assert "SPY's own series stands in for its benchmark" in parquet.notes[0]
 
 
+def test_a_file_whose_bars_start_no_traded_bar_is_refused(
+    frame: pd.DataFrame, write_file: WriteFile
+) -> None:
+    data = write_file(frame[frame["timestamp"].dt.minute != 30], bar_minutes=60)
+    with pytest.raises(DataError, match="no bar of 60 minutes can be built"):
+        load(data, "SPY", None)
+
+
 # --- splits -----------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from intraday_rl.entry.serving import _surveyed
 from intraday_rl.jobs.store import JobStore
 from intraday_rl.plan import Paths, Plan
 from intraday_rl.records import write_json
+from intraday_rl.roster.store import Roster
 from intraday_rl.web.app import create_app
 from intraday_rl.web.choices import Choices
 from intraday_rl.web.desk import Desk
@@ -57,6 +58,7 @@ def desk_in(folder: Path, plan: Plan, choices: Choices, wire: Wire) -> Desk:
         choices=choices,
         wire=wire,
         jobs=JobStore(folder / "jobs"),
+        roster=Roster(folder / "live"),
     )
 
 

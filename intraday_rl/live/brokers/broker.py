@@ -9,6 +9,7 @@ from typing import Protocol
 import pandas as pd
 
 from intraday_rl.errors import IntradayRLError
+from intraday_rl.live.feeds.feed import DayBars, Feed
 
 
 class BrokerUnavailable(IntradayRLError):
@@ -79,8 +80,17 @@ class Broker(Protocol):
         """As it is written into journals."""
         ...
 
+    @property
+    def patience(self) -> pd.Timedelta:
+        """What an exit order may take before another one takes its place."""
+        ...
+
     def check(self) -> None:
         """Return if the broker answers and would take orders."""
+        ...
+
+    def look(self, feed: Feed, known: DayBars, now: pd.Timestamp) -> None:
+        """What the feed knows, for a broker that has no market of its own."""
         ...
 
     def submit(self, order: Order) -> Report:

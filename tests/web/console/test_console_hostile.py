@@ -75,6 +75,7 @@ def test_a_wrong_token_is_refused_and_the_right_one_stays_in_the_tab_only(server
 
 
 def test_everything_is_reached_by_keyboard_and_a_dialog_gives_the_focus_back(server, page):
+    expect(page.get_by_role("button", name="balanced")).to_be_visible()  # the presets have come
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="To the content")).to_be_focused()
     page.keyboard.press("Enter")

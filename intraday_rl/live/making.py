@@ -1,0 +1,51 @@
+"""Feed and broker of a session, as its options say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from intraday_rl.live.brokers.broker import Broker
+from intraday_rl.live.brokers.paper import PaperBroker
+from intraday_rl.live.clock import Clock
+from intraday_rl.live.day import TradingDay
+from intraday_rl.live.feeds.feed import Feed
+from intraday_rl.live.feeds.file import FileFeed
+from intraday_rl.live.feeds.replay import ReplayFeed
+from intraday_rl.live.feeds.session import SessionIntake
+from intraday_rl.live.setting import Setting
+from intraday_rl.tasks import BrokerKind, FeedKind
+
+
+def feed_of(setting: Setting) -> Feed:
+    """Where the session's bars come from."""
+    task = setting.task
+    if task.feed is FeedKind.replay:
+        return ReplayFeed(setting.market, setting.day)
+    intake = SessionIntake.after(
+        setting.history,
+        setting.day,
+        feed_bar_minutes=task.feed_bar_minutes,
+        grace_seconds=task.bar_grace_seconds,
+        splits=getattr(setting.plan.data, "splits", None),
+    )
+    assert task.feed_folder is not None
+    assert task.feed_bar_label is not None
+    return FileFeed(
+        Path(task.feed_folder),
+        intake,
+        bar_label=task.feed_bar_label,
+        timezone=task.feed_timezone,
+    )
+
+
+def broker_of(setting: Setting, day: TradingDay, clock: Clock) -> Broker:
+    """Who carries out the session's orders."""
+    task = setting.task
+    if task.broker is BrokerKind.paper:
+        bar = pd.Timedelta(minutes=setting.history.symbol.bar_minutes)
+        patience = bar + pd.Timedelta(seconds=task.bar_grace_seconds)
+        setting.folder.mkdir(parents=True, exist_ok=True)
+        return PaperBroker(setting.folder, day.book, clock, day.exit_at, patience)
+    raise NotImplementedError(task.broker)

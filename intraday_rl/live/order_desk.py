@@ -1,0 +1,232 @@
+"""The one door to the broker: every order is written down before it goes out, and followed up.
+
+| what went wrong | what is done |
+|---|---|
+| no answer, or a broken one | the order is asked for by its id, as if nothing had happened |
+| a decision's order is unknown there after `LOST_AFTER` | it never arrived; it is not sent again |
+| an exit's order was not answered | sent again under the same id, which names the same order |
+| an order is open when another is due | it is cancelled first; nothing else goes out meanwhile |
+| the process was killed | the journal says what was sent; all of it is asked for again |
+| the broker has other shares than our fills | written down, nothing is opened, all is closed |
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from intraday_rl.live.book import Purpose, SentOrder, SessionBook
+from intraday_rl.live.brokers.broker import (
+    Broker,
+    BrokerUnavailable,
+    OrderRefused,
+    OrderState,
+    Report,
+)
+from intraday_rl.live.journal import Journal
+
+logger = logging.getLogger(__name__)
+
+# An order is on its way for as long as a request may take; after that nobody will deliver it.
+LOST_AFTER = pd.Timedelta(seconds=10)
+# How long broker and journal may tell different positions: fills travel by two ways.
+SETTLING = pd.Timedelta(seconds=5)
+MISMATCH = "position_mismatch"
+
+
+@dataclass(slots=True)
+class OrderDesk:
+    """Orders of one session; safe to be used by the session and its watchdog at once."""
+
+    journal: Journal
+    book: SessionBook
+    broker: Broker
+    symbol: str
+    order_prefix: str
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _healthy_at: pd.Timestamp | None = None
+    _trouble: str | None = None
+    _said: str | None = None
+    _differs_since: pd.Timestamp | None = None
+
+    def note(self, event: str, now: pd.Timestamp, **values: object) -> None:
+        """Write a line into the journal and take it into the book."""
+        with self.lock:
+            self.book.take(self.journal.write(event, str(now), **values))
+
+    def trouble(self, now: pd.Timestamp, lasts: pd.Timedelta) -> str | None:
+        """Why the broker cannot be used, or None; a finding holds for a while."""
+        with self.lock:
+            if self._healthy_at is None or now - self._healthy_at >= lasts:
+                self._healthy_at = now
+                try:
+                    self.broker.check()
+                    self._trouble = None
+                except BrokerUnavailable as error:
+                    self._trouble = str(error)
+            return self._trouble
+
+    def poll(self, now: pd.Timestamp) -> bool:
+        """Ask for every order that may still be filled; whether all that was asked was answered."""
+        with self.lock:
+            answered = True
+            for sent in self.book.open_orders():
+                try:
+                    report = self.broker.find(sent.order.client_id)
+                except BrokerUnavailable as error:
+                    self._say(str(error))
+                    answered = False
+                    continue
+                if report is not None:
+                    self._heard(sent, report, now)
+                elif self._never_arrived(sent, now):
+                    self.note("lost", now, client_id=sent.order.client_id)
+            return answered
+
+    def order(
+        self,
+        shares: float,
+        bar_end: pd.Timestamp,
+        now: pd.Timestamp,
+    ) -> None:
+        """Carry out a decision: `shares` signed, at the opening of the bar that starts now."""
+        with self.lock:
+            if self.book.leaving is None:
+                self._send(Purpose.decision, shares, bar_end, bar_end, now)
+
+    def clear(self, now: pd.Timestamp) -> bool:
+        """Whether no order is open; those that are, are asked to end."""
+        with self.lock:
+            self.poll(now)
+            for sent in self.book.open_orders():
+                self._cancel(sent, now)
+            if self.book.open_orders():
+                self.poll(now)
+            return not self.book.open_orders()
+
+    def leave(self, reason: str, now: pd.Timestamp) -> None:
+        """From here on nothing is opened; the first reason stays."""
+        with self.lock:
+            if self.book.leaving is None:
+                self.note("leaving", now, reason=reason)
+
+    def flatten(self, opening_of: pd.Timestamp | None, now: pd.Timestamp) -> bool:
+        """One step towards no position and no open order; True when that is reached.
+
+        `opening_of`: at whose opening the exit is meant to fill; null = at once.
+        """
+        with self.lock:
+            answered = self.poll(now)
+            for sent in self.book.open_orders():
+                if sent.purpose is not Purpose.exit or now - sent.sent_at >= self.broker.patience:
+                    self._cancel(sent, now)
+                elif sent.report is None and answered:
+                    self._submit(sent, now)
+            if any(sent.is_open for sent in self.book.open_orders()):
+                return False
+            if self.book.position != 0.0:
+                self._send(Purpose.exit, -self.book.position, None, opening_of, now)
+            return self.book.position == 0.0 and self.agrees(now)
+
+    def agrees(self, now: pd.Timestamp) -> bool:
+        """Whether the broker has the position that our fills add up to; False = not known yet.
+
+        A difference that stays is written down, and then is ours to close.
+        """
+        with self.lock:
+            if self.book.open_orders():
+                return False
+            try:
+                theirs = self.broker.position()
+            except BrokerUnavailable as error:
+                self._say(str(error))
+                return False
+            difference = theirs - self.book.position
+            if difference == 0.0:
+                self._differs_since = None
+                return True
+            if self._differs_since is None:
+                self._differs_since = now
+            elif now - self._differs_since >= SETTLING:
+                logger.error(
+                    "the broker has %g shares of %s, our fills add up to %g: nothing is opened "
+                    "any more, all is closed",
+                    theirs, self.symbol, self.book.position,
+                )  # fmt: skip
+                self._differs_since = None
+                self.note("adjusted", now, shares=difference, theirs=theirs)
+                self.leave(MISMATCH, now)
+            return False
+
+    @staticmethod
+    def _never_arrived(sent: SentOrder, now: pd.Timestamp) -> bool:
+        """An exit is never given up: another order in its place might double it."""
+        late = now - sent.sent_at >= LOST_AFTER
+        return sent.report is None and sent.purpose is Purpose.decision and late
+
+    def _send(
+        self,
+        purpose: Purpose,
+        shares: float,
+        bar_end: pd.Timestamp | None,
+        opening_of: pd.Timestamp | None,
+        now: pd.Timestamp,
+    ) -> None:
+        client_id = f"{self.order_prefix}-{len(self.book.orders) + 1:03d}"
+        self.note(
+            "order",
+            now,
+            client_id=client_id,
+            symbol=self.symbol,
+            shares=shares,
+            purpose=purpose.value,
+            bar_end=None if bar_end is None else str(bar_end),
+            opening_of=None if opening_of is None else str(opening_of),
+        )
+        self._submit(self.book.orders[client_id], now)
+
+    def _submit(self, sent: SentOrder, now: pd.Timestamp) -> None:
+        try:
+            report = self.broker.submit(sent.order)
+        except OrderRefused as error:
+            report = Report(sent.order.client_id, OrderState.rejected, reason=str(error))
+        except BrokerUnavailable as error:
+            self._say(f"order {sent.order.client_id}: {error}")
+            return
+        self._heard(sent, report, now)
+
+    def _cancel(self, sent: SentOrder, now: pd.Timestamp) -> None:
+        """Asked each time until the broker says what became of it; written down once."""
+        if not sent.cancel_asked:
+            self.note("cancel", now, client_id=sent.order.client_id)
+        try:
+            self.broker.cancel(sent.order.client_id)
+        except BrokerUnavailable as error:
+            self._say(str(error))
+
+    def _heard(self, sent: SentOrder, report: Report, now: pd.Timestamp) -> None:
+        """News of an order: what was filled never becomes less."""
+        if report == sent.report or abs(report.filled) < abs(sent.filled):
+            return
+        if report.state is OrderState.rejected:
+            logger.warning("order %s was refused: %s", report.client_id, report.reason)
+        self.note(
+            "report",
+            now,
+            client_id=report.client_id,
+            state=report.state.value,
+            filled=report.filled,
+            average_price=report.average_price,
+            filled_at=None if report.filled_at is None else str(report.filled_at),
+            broker_id=report.broker_id,
+            reason=report.reason,
+        )
+
+    def _say(self, text: str) -> None:
+        """Each trouble in the log once, until there is another one."""
+        if text != self._said:
+            self._said = text
+            logger.warning("%s", text)

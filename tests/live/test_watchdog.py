@@ -1,0 +1,173 @@
+"""Flat at the cutoff, whatever policy, feed or process do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import date
+
+import pandas as pd
+import pytest
+
+from intraday_rl.live.clock import ExchangeClock
+from intraday_rl.live.driving import live
+from intraday_rl.live.watchdog import CUTOFF, Watchdog, WatchdogThread
+from intraday_rl.roster.store import EMERGENCY_STOP
+
+ORDINARY, HALF_DAY = date(2021, 8, 11), date(2021, 11, 26)
+
+
+@pytest.fixture
+def playing(backtest, tmp_path):
+    """A session with its journal open, its first decisions taken, and a long position."""
+
+    def begin(day: date, decisions: int = 3):
+        session = backtest.session(day, tmp_path)
+        session.policy = Always(1.0)
+        stack.append(session)
+        session.desk.journal.__enter__()
+        for bar_end in session.day.bar_ends[: decisions + 1]:
+            session.clock.wait_until(bar_end)
+            session.step(session.clock.now())
+        assert session.desk.book.position > 0.0
+        return session
+
+    stack: list = []
+    yield begin
+    for session in stack:
+        session.desk.journal.__exit__(None, None, None)
+        session.broker.close()
+
+
+class Always:
+    """The same action at every bar."""
+
+    def __init__(self, action: float) -> None:
+        self.action = action
+
+    def predict(self, observation) -> float:
+        return self.action
+
+    def begin_session(self) -> None:
+        """Nothing is kept."""
+
+
+def watchdog_of(session, asked=lambda: None, lead: float = 0.0) -> Watchdog:
+    return Watchdog(session.desk, session.day.exit_at, pd.Timedelta(seconds=lead), asked)
+
+
+@pytest.mark.parametrize(("day", "time"), [(ORDINARY, "15:45"), (HALF_DAY, "12:45")])
+def test_the_exit_goes_out_at_the_cutoff_and_not_before(playing, day, time):
+    session = playing(day)
+    watchdog = watchdog_of(session)
+    watchdog.look(session.day.exit_at - pd.Timedelta(seconds=1))
+    assert session.desk.book.leaving is None
+    watchdog.look(session.day.exit_at)
+    assert session.desk.book.leaving == CUTOFF
+    (sent,) = [one for one in session.desk.book.orders.values() if one.bar_end is None]
+    assert f"{sent.sent_at.tz_convert('America/New_York'):%H:%M}" == time
+    assert sent.order.shares == -session.desk.book.position
+
+
+def test_it_asks_neither_policy_nor_feed(playing):
+    session = playing(ORDINARY)
+    session.policy = session.feed = None  # whoever asks them fails
+    watchdog = watchdog_of(session)
+    session.clock.wait_until(session.day.exit_at + pd.Timedelta(minutes=16))
+    now = session.clock.now()
+    watchdog.look(now)
+    watchdog.look(now)
+    assert session.desk.book.position == 0.0
+    assert watchdog.flat_at is not None
+
+
+def test_an_emergency_stop_flattens_at_once_then_halts(playing):
+    session = playing(ORDINARY)
+    watchdog = watchdog_of(session, lambda: EMERGENCY_STOP)
+    now = session.clock.now() + pd.Timedelta(seconds=100)
+    session.clock.wait_until(now)
+    watchdog.look(now)
+    watchdog.look(now)
+    assert session.desk.book.position == 0.0
+    assert session.desk.book.leaving == EMERGENCY_STOP
+    before = len(session.desk.book.orders)
+    for bar_end in session.day.bar_ends[5:12]:
+        session.clock.wait_until(bar_end)
+        session.step(session.clock.now())
+    assert len(session.desk.book.orders) == before
+    assert session.is_over(session.clock.now())
+
+
+def test_a_session_begun_again_after_the_cutoff_is_closed_at_the_first_look(playing):
+    session = playing(ORDINARY)
+    late = session.day.cutoff + pd.Timedelta(minutes=40)
+    session.clock.wait_until(late)
+    watchdog = watchdog_of(session)
+    watchdog.look(late)
+    session.step(late)
+    watchdog.look(late)
+    assert session.desk.book.position == 0.0
+
+
+def test_an_error_in_a_look_does_not_end_the_looking(playing):
+    session = playing(ORDINARY)
+    watchdog = watchdog_of(session)
+    submit, session.broker.submit = session.broker.submit, None
+    watchdog.look(session.day.exit_at)
+    assert session.desk.book.position != 0.0
+    session.broker.submit = submit
+    session.clock.wait_until(session.day.exit_at + pd.Timedelta(minutes=20))
+    for _ in range(3):
+        watchdog.look(session.clock.now())
+    assert session.desk.book.position == 0.0
+
+
+def test_it_looks_exactly_when_the_exit_is_due(playing):
+    session = playing(ORDINARY)
+    watchdog = watchdog_of(session, lead=5.0)
+    due = session.day.exit_at - pd.Timedelta(seconds=5)
+    before = due - pd.Timedelta(milliseconds=300)
+    assert watchdog.next_look(before, speed=1.0) == due
+    assert watchdog.next_look(due, speed=1.0) == due + pd.Timedelta(seconds=1)
+
+
+def test_a_policy_and_a_feed_that_hang_do_not_hold_up_the_exit(playing):
+    """In real threads: the session's own is stuck in its policy while the cutoff passes."""
+    session = playing(ORDINARY)
+    stuck, free = threading.Event(), threading.Event()
+
+    class Hanging(Always):
+        def predict(self, observation) -> float:
+            stuck.set()
+            free.wait(30.0)
+            return 1.0
+
+    session.policy = Hanging(1.0)
+    last_decision = session.day.decision_ends[-1]
+    session.clock = session.broker._clock = ExchangeClock(
+        last_decision - pd.Timedelta(seconds=30), speed=240.0
+    )
+    session.began = session.clock.now()
+    watchdog = watchdog_of(session)
+    thread = threading.Thread(target=live, args=(session, watchdog, lambda now: None), daemon=True)
+    thread.start()
+    assert stuck.wait(20.0)
+    deadline = time.monotonic() + 30.0
+    while session.desk.book.position != 0.0 or session.desk.book.leaving is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert session.desk.book.leaving == CUTOFF
+    exits = [one for one in session.desk.book.orders.values() if one.bar_end is None]
+    assert exits[0].sent_at - session.day.exit_at < pd.Timedelta(seconds=240)
+    free.set()
+    thread.join(30.0)
+    assert not thread.is_alive()
+
+
+def test_its_thread_ends_when_the_session_does(playing):
+    session = playing(ORDINARY)
+    thread = WatchdogThread(watchdog_of(session), ExchangeClock())
+    with thread:
+        running = thread._thread
+    assert running is not None
+    assert not running.is_alive()
