@@ -76,7 +76,7 @@ def without_minutes(frame: pd.DataFrame) -> pd.DataFrame:
 def test_a_day_appended_line_by_line_is_the_file_read_whole(
     which: str, label: BarLabel, tmp_path: Path
 ) -> None:
-    day = HALF if which == "half" else ORDINARY
+    day = HALF if which in ("half", "naive") else ORDINARY
     frame = without_minutes(DAY) if which == "missing minutes" else day_of_bars(day)
     ends = frame["timestamp"] + MINUTE
     timezone = NEW_YORK if which == "naive" else None
@@ -90,7 +90,7 @@ def test_a_day_appended_line_by_line_is_the_file_read_whole(
     said: tuple[str, ...] = ()
     for number, (line, end) in enumerate(zip(lines_of(shown), ends, strict=True)):
         append(file, line)
-        if (number + 1) % 5 == 0 or number > len(frame) - 3:
+        if number % 15 in (0, 14) or number > len(frame) - 3:
             known = feed.known(end)
             said += known.findings
             assert (known.ends <= end).all()
@@ -155,6 +155,17 @@ def test_a_file_made_anew_goes_on_where_it_was(how: str, tmp_path: Path) -> None
     assert feed.known(at("10:06")).findings == ()
 
 
+def test_a_replaced_file_that_says_something_else_is_a_finding(tmp_path: Path) -> None:
+    file, feed, lines = tmp_path / "SPY.csv", feed_in(tmp_path), lines_of(DAY)
+    append(file, HEADER + "".join(lines[:20]))
+    known = feed.known(at("9:50"))
+    lines[3] = lines[3].replace(".0\n", ".5\n")  # another volume in as many bytes
+    replace(file, HEADER + "".join(lines[:30]))
+    later = feed.known(at("10:00"))
+    assert later.findings == ("SPY 09:33: came again with other values; the first ones stay",)
+    assert later.symbol.frame.iloc[:1].equals(known.symbol.frame)
+
+
 def test_only_what_is_new_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import intraday_rl.live.feeds.file as module
 
@@ -213,7 +224,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("how", UNREADABLE)
 def test_an_unreadable_row_is_a_finding_and_the_others_count(how: str, tmp_path: Path) -> None:
     row, reason = UNREADABLE[how]
-    lines = lines_of(DAY)
+    lines = lines_of(DAY.head(45))
     text = HEADER + lines[0] + row + "\r\n\n" + "".join(lines[1:])
     (tmp_path / "SPY.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
     feed = feed_in(tmp_path)
@@ -221,7 +232,7 @@ def test_an_unreadable_row_is_a_finding_and_the_others_count(how: str, tmp_path:
     (said,) = known.findings
     assert reason in said
     assert said.startswith("SPY")
-    DAY.to_csv(tmp_path / "whole.csv", index=False)
+    DAY.head(45).to_csv(tmp_path / "whole.csv", index=False)
     assert_same(known.symbol, read_whole(tmp_path / "whole.csv"))
     assert feed.known(at("16:01")).findings == ()
 
@@ -319,7 +330,6 @@ def test_a_strange_column_is_no_exception(column: str, values: list, tmp_path: P
     (tmp_path / "SPY").mkdir()
     strange = DAY.iloc[:3].assign(**{column: pd.Series(values)})
     strange.to_parquet(tmp_path / "SPY" / "a.parquet")
-    DAY.iloc[3:15].to_parquet(tmp_path / "SPY" / "b.parquet")
     feed = feed_in(tmp_path)
     feed.known(at("9:50"))
     assert feed.opening(at("9:45"), at("9:50")) is None
@@ -382,7 +392,7 @@ def test_real_minutes_in_a_growing_file_are_the_file_read_whole(
     frame.head(0).to_csv(file, index=False)
     for row, end in zip(lines_of(frame), frame["timestamp"] + MINUTE, strict=True):
         append(file, row)
-        if end.minute % 5:
+        if end.minute % 15:
             continue
         known = feed.known(end)
         assert known.findings == ()

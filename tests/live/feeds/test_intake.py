@@ -55,6 +55,7 @@ def test_a_day_fed_in_is_the_day_read_whole(day: date, minutes: int, tmp_path: P
         intake.take(*row, now=row[0] + pd.Timedelta(minutes=minutes))
     assert_same(intake.bars(EVENING), whole(frame, tmp_path))
     assert intake.findings.new() == ()
+    assert len(intake.bars(at("10:00", day)).frame) == 2
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -127,7 +128,7 @@ def test_a_corrupt_bar_is_said_once_and_changes_nothing(how: str, folder: Path) 
     changed, reason = CORRUPT[how]
     intake, good = intake_of(), FineBar(*ROWS[33])
     assert good.start == at("10:03")
-    for row in ROWS:
+    for row in ROWS[:60]:
         for _ in range(2):
             if row[0] == good.start:
                 intake.take(*good._replace(**changed), now=EVENING)
@@ -136,7 +137,7 @@ def test_a_corrupt_bar_is_said_once_and_changes_nothing(how: str, folder: Path) 
     assert said.startswith("SPY 10:03")
     assert reason in said
     assert said.endswith("the bar is left out") or reason.startswith("is off")
-    assert_same(intake.bars(EVENING), whole(DAY, folder))
+    assert_same(intake.bars(EVENING), whole(DAY.head(60), folder))
     assert intake.findings.new() == ()
 
 
