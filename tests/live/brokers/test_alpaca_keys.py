@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from intraday_rl.errors import IntradayRLError
+from intraday_rl.vendor_keys import without_keys
 from tests.live.brokers.conftest import KEY, SECRET, UNKNOWN, order
 
 if TYPE_CHECKING:
@@ -108,6 +109,10 @@ def test_a_key_is_nowhere_after_a_stream_that_comes_goes_and_repeats_it(
     assert "what are *** and *** to you?" in texts[0]
     assert "failed to authenticate" in texts[0]
     assert_nowhere(*texts)
+
+
+def test_a_key_that_begins_with_another_is_covered_whole() -> None:
+    assert without_keys("AK1 and AK1-secret", ("AK1", "AK1-secret")) == "*** and ***"
 
 
 def test_a_mistaken_key_is_not_shown(connect, monkeypatch: pytest.MonkeyPatch) -> None:
