@@ -32,6 +32,6 @@ def keys_of(option: str, vendor: str, where: str, *names: str) -> tuple[str, ...
 def without_keys(text: object, keys: Iterable[str]) -> str:
     """A vendor's words on one line, with nothing of the keys in them."""
     words = str(text)
-    for key in keys:
+    for key in sorted(keys, key=len, reverse=True):  # one may begin with another
         words = words.replace(key, "***")
     return one_line_of(words)
