@@ -40,7 +40,7 @@ test: install lint ## Lint, types, layers and the fast test suite
 	$(RUN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 # Groups that need more than the fast suite: the extras' packages, a server of Debian's.
-test-slow: install $(if $(filter-out jax ray postgres artifacts vendors console service,$(GROUP)),,$(VENV)/installed-extras)
+test-slow: install $(if $(filter-out jax ray postgres artifacts vendors live console service,$(GROUP)),,$(VENV)/installed-extras)
 test-slow: $(if $(filter-out postgres console,$(GROUP)),,services) ## The long tests; GROUP=<name> for one group
 	$(RUN)/python -m pytest -m slow --slow-group="$(GROUP)"
 

@@ -25,13 +25,15 @@ class SentOrder:
     """An order and the newest of what the broker said about it.
 
     `bar_end`: of the decision it carries out; null for an exit. `report` null: nobody has
-    answered yet, so that it may exist at the broker or not.
+    answered yet, so that it may exist at the broker or not. `then`: signed shares that are to
+    follow when it is filled, where a broker takes no order through zero.
     """
 
     order: Order
     purpose: Purpose
     bar_end: pd.Timestamp | None
     sent_at: pd.Timestamp
+    then: float = 0.0
     report: Report | None = None
     lost: bool = False
     cancel_asked: bool = False
@@ -166,6 +168,7 @@ class SessionBook:
             Purpose(entry["purpose"]),
             None if bar_end is None else pd.Timestamp(bar_end),
             time,
+            float(entry["then"]),
         )
 
 

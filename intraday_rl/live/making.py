@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 
+from intraday_rl.errors import ConfigError
 from intraday_rl.live.brokers.broker import Broker
 from intraday_rl.live.brokers.paper import PaperBroker
 from intraday_rl.live.clock import Clock
@@ -16,6 +20,10 @@ from intraday_rl.live.feeds.replay import ReplayFeed
 from intraday_rl.live.feeds.session import SessionIntake
 from intraday_rl.live.setting import Setting
 from intraday_rl.tasks import BrokerKind, FeedKind
+
+# For tests: where a server on this machine speaks as Alpaca does.
+TRADING_ADDRESS = "INTRADAY_RL_ALPACA_TRADING_URL"
+TRADES_ADDRESS = "INTRADAY_RL_ALPACA_STREAM_URL"
 
 
 def feed_of(setting: Setting) -> Feed:
@@ -30,6 +38,10 @@ def feed_of(setting: Setting) -> Feed:
         grace_seconds=task.bar_grace_seconds,
         splits=getattr(setting.plan.data, "splits", None),
     )
+    if task.feed is FeedKind.alpaca:
+        with _extra("feed"):
+            from intraday_rl.live.feeds.alpaca import AlpacaFeed
+        return AlpacaFeed(intake)
     assert task.feed_folder is not None
     assert task.feed_bar_label is not None
     return FileFeed(
@@ -48,4 +60,23 @@ def broker_of(setting: Setting, day: TradingDay, clock: Clock) -> Broker:
         patience = bar + pd.Timedelta(seconds=task.bar_grace_seconds)
         setting.folder.mkdir(parents=True, exist_ok=True)
         return PaperBroker(setting.folder, day.book, clock, day.exit_at, patience)
-    raise NotImplementedError(task.broker)
+    with _extra("broker"):
+        from intraday_rl.live.brokers.alpaca import AlpacaBroker
+    alpaca = AlpacaBroker(
+        setting.plan.symbol,
+        real=task.broker is BrokerKind.alpaca_real,
+        url=os.environ.get(TRADING_ADDRESS) or None,
+        stream_url=os.environ.get(TRADES_ADDRESS) or None,
+    )
+    alpaca.listen()
+    return alpaca
+
+
+@contextmanager
+def _extra(option: str) -> Iterator[None]:
+    """What is imported inside belongs to an extra."""
+    try:
+        yield
+    except ImportError as error:
+        remedy = f"needs {error.name}: pip install 'intraday-rl[live]'"
+        raise ConfigError(f"task.{option}", "alpaca", remedy) from error

@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 # An order is on its way for as long as a request may take; after that nobody will deliver it.
 LOST_AFTER = pd.Timedelta(seconds=10)
+# How long after the first step of an order through zero the second may still go out.
+FOLLOW_WITHIN = pd.Timedelta(seconds=60)
 # How long broker and journal may tell different positions: fills travel by two ways.
 SETTLING = pd.Timedelta(seconds=5)
 MISMATCH = "position_mismatch"
@@ -84,7 +86,17 @@ class OrderDesk:
                     self._heard(sent, report, now)
                 elif self._never_arrived(sent, now):
                     self.note("lost", now, client_id=sent.order.client_id)
+            self._follow(now)
             return answered
+
+    def _follow(self, now: pd.Timestamp) -> None:
+        """The second step of an order through zero, if the first is done and it is still time."""
+        newest = next(reversed(self.book.orders.values()), None)
+        if newest is None or newest.then == 0.0 or self.book.leaving is not None:
+            return
+        done = newest.report is not None and newest.report.state is OrderState.filled
+        if done and self.book.position == 0.0 and now - newest.sent_at < FOLLOW_WITHIN:
+            self._send(Purpose.decision, newest.then, newest.bar_end, newest.bar_end, now)
 
     def order(
         self,
@@ -92,10 +104,18 @@ class OrderDesk:
         bar_end: pd.Timestamp,
         now: pd.Timestamp,
     ) -> None:
-        """Carry out a decision: `shares` signed, at the opening of the bar that starts now."""
+        """Carry out a decision: `shares` signed, at the opening of the bar that starts now.
+
+        Through zero in two steps where the broker wants it so: the second one goes out when the
+        first is filled.
+        """
         with self.lock:
-            if self.book.leaving is None:
-                self._send(Purpose.decision, shares, bar_end, bar_end, now)
+            if self.book.leaving is not None:
+                return
+            before = self.book.position
+            turns = before * (before + shares) < 0.0 and not self.broker.turns
+            first = -before if turns else shares
+            self._send(Purpose.decision, first, bar_end, bar_end, now, then=shares - first)
 
     def clear(self, now: pd.Timestamp) -> bool:
         """Whether no order is open; those that are, are asked to end."""
@@ -174,6 +194,8 @@ class OrderDesk:
         bar_end: pd.Timestamp | None,
         opening_of: pd.Timestamp | None,
         now: pd.Timestamp,
+        *,
+        then: float = 0.0,
     ) -> None:
         client_id = f"{self.order_prefix}-{len(self.book.orders) + 1:03d}"
         self.note(
@@ -185,6 +207,7 @@ class OrderDesk:
             purpose=purpose.value,
             bar_end=None if bar_end is None else str(bar_end),
             opening_of=None if opening_of is None else str(opening_of),
+            then=then,
         )
         self._submit(self.book.orders[client_id], now)
 

@@ -41,6 +41,7 @@ class ScriptedBroker:
     refuses: str | None = None
     silent: bool = False
     name = "scripted"
+    turns: bool = True
     patience = pd.Timedelta(seconds=20)
 
     def check(self) -> None:
@@ -175,6 +176,43 @@ def test_an_exit_that_stays_open_is_replaced_by_one_for_the_rest(desk):
     desk.broker.fill("t-002", -40.0, 50.0, "cancelled")
     desk.flatten(None, after(22))
     assert desk.broker.submitted[-1].shares == -60.0
+
+
+def held(desk: OrderDesk, shares: float) -> None:
+    """A position from an order of the bar before."""
+    desk.order(shares, BAR - pd.Timedelta(minutes=15), NOON - pd.Timedelta(minutes=15))
+    desk.broker.fill("t-001", shares, 50.0)
+    desk.poll(NOON)
+
+
+def test_through_zero_in_two_steps_where_the_broker_takes_no_such_order(desk):
+    desk.broker.turns = False
+    held(desk, 100.0)
+    desk.order(-150.0, BAR, NOON)
+    assert [one.shares for one in desk.broker.submitted] == [100.0, -100.0]
+    desk.poll(after(1))
+    assert len(desk.broker.submitted) == 2  # the first step is not done
+    desk.broker.fill("t-002", -100.0, 50.0)
+    desk.poll(after(2))
+    assert [one.shares for one in desk.broker.submitted] == [100.0, -100.0, -50.0]
+    desk.broker.fill("t-003", -50.0, 50.0)
+    desk.poll(after(3))
+    assert len(desk.broker.submitted) == 3
+    assert desk.book.position == -50.0
+    assert desk.book.fills()[BAR].shares == -150.0
+
+
+def test_the_second_step_is_left_out_when_it_is_late_or_the_first_failed(desk):
+    desk.broker.turns = False
+    held(desk, 100.0)
+    desk.order(-150.0, BAR, NOON)
+    desk.broker.fill("t-002", -60.0, 50.0, "cancelled")
+    desk.poll(after(2))
+    assert len(desk.broker.submitted) == 2
+    desk.broker.fill("t-002", -100.0, 50.0)
+    desk.book.orders["t-002"].report = desk.broker.says["t-002"]
+    desk.poll(after(61))
+    assert len(desk.broker.submitted) == 2
 
 
 def test_a_refused_order_is_final_and_the_reason_is_kept(desk):

@@ -31,7 +31,7 @@ def book(position: float = 0.0, sent: int = 0) -> SessionBook:
             {
                 "event": "order", "time": str(NOW), "client_id": f"t-{number}", "symbol": "SPY",
                 "shares": position or 1.0, "opening_of": None, "purpose": "decision",
-                "bar_end": str(NOW),
+                "bar_end": str(NOW), "then": 0.0,
             }
         )  # fmt: skip
     if position:

@@ -30,6 +30,8 @@ from intraday_rl.live.brokers.broker import BrokerUnavailable, Order, OrderRefus
 from intraday_rl.vendor_keys import keys_of
 
 KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
+# A market order in regular hours fills within a second or two; halts and outages last longer.
+EXIT_SECONDS = 20.0
 QUANTITY_DECIMALS = 9  # of a share: Alpaca takes no more
 ID_TAKEN = "client_order_id must be unique"
 NOT_FOUND, UNPROCESSABLE = 404, 422
@@ -49,10 +51,14 @@ class AlpacaBroker:
     | an order is refused, and none has its id | `OrderRefused`, in Alpaca's words |
     | an order is refused, and there is one with its id | the report of that one |
 
+    It takes no order through zero: what would turn a position is refused as more than there is.
     Nothing is sent twice by itself. Times: a request may take `connect_seconds` to reach Alpaca and
     then `answer_seconds` without a byte. `listen` adds the stream, whose news `find` knows too.
     Safe to be used by several threads.
     """
+
+    turns = False
+    patience = pd.Timedelta(seconds=EXIT_SECONDS)
 
     def __init__(
         self,

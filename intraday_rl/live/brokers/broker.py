@@ -81,6 +81,11 @@ class Broker(Protocol):
         ...
 
     @property
+    def turns(self) -> bool:
+        """Whether one order may go from long to short, or back, through zero."""
+        ...
+
+    @property
     def patience(self) -> pd.Timedelta:
         """What an exit order may take before another one takes its place."""
         ...

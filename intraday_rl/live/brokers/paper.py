@@ -36,6 +36,7 @@ class PaperBroker:
     """
 
     name = "paper"
+    turns = True
 
     def __init__(
         self,

@@ -64,6 +64,7 @@ class SimulatedExchange:
     older: dict[str, Report] = field(default_factory=dict)
     happened: dict[str, int] = field(default_factory=dict)
     name = "simulated"
+    turns: bool = True
     patience = pd.Timedelta(seconds=20)
 
     def look(self, feed: Feed, known: DayBars, now: pd.Timestamp) -> None:
@@ -79,6 +80,8 @@ class SimulatedExchange:
         self._answer("outage")
         if order.client_id in self.orders:
             return self._report(order.client_id)
+        if not self.turns and self.true_position * (self.true_position + order.shares) < 0.0:
+            raise OrderRefused("insufficient qty available for order")
         if self._strikes(self.faults.not_arrived, "not arrived"):
             raise BrokerUnavailable("the request timed out")
         if self._strikes(self.faults.arrives_late, "arrived late"):

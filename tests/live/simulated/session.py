@@ -183,6 +183,7 @@ class Scenario:
     policy_raises: float = 0.0
     feed_breaks: float = 0.0
     exit_lead_seconds: float = 60.0
+    turns: bool = True  # whether the broker takes an order through zero
 
 
 @dataclass
@@ -235,7 +236,12 @@ class _Simulation:
         self.clock = SimulatedClock(self.open)
         self.kills = Kills(random, scenario.kills)
         self.exchange = SimulatedExchange(
-            self._price, lambda: self.true, random, scenario.orders, self._outages()
+            self._price,
+            lambda: self.true,
+            random,
+            scenario.orders,
+            self._outages(),
+            turns=scenario.turns,
         )
         self.deliveries = self._deliveries()
         self.steps = self._moments(scenario.clock_steps, scenario.largest_clock_step_seconds)
