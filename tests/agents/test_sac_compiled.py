@@ -216,6 +216,7 @@ def test_the_zip_is_a_stock_one_with_its_optimisers(
                 assert torch.equal(state[name], expected[index][name])
 
 
+@pytest.mark.slow("agents")  # it compiles, half a minute on a machine that never did
 @needs_compiler
 def test_it_learns_twice_the_same_and_moves_no_global_state(make_learner: MakeLearner) -> None:
     before = torch.get_rng_state(), torch.backends.mkldnn.matmul.fp32_precision

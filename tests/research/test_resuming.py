@@ -101,6 +101,7 @@ def test_a_damaged_checkpoint_is_dropped_with_a_warning(
     assert contents(folder) == undisturbed
 
 
+@pytest.mark.slow("survive")
 def test_one_more_seed_and_a_later_day_reuse_what_is_unaffected(job, monkeypatch):
     _, first = job("agent=random")
     done = []
@@ -123,6 +124,7 @@ def test_one_more_seed_and_a_later_day_reuse_what_is_unaffected(job, monkeypatch
     assert done == []
 
 
+@pytest.mark.slow("survive")
 def test_force_neither_reuses_nor_resumes(job, monkeypatch):
     _, folder = job("agent=random")
     before = contents(folder)

@@ -63,6 +63,7 @@ def test_eight_processes_that_start_together_and_write_much_all_log(
     check_runs(tmp_path / "outputs", count=8, writes=60)
 
 
+@pytest.mark.slow("tracking")
 def test_threads_of_one_process_log_to_their_own_runs(store: Path) -> None:
     tracker = open_tracker(MlflowTracking(), store)
     run_ids = [tracker.start_run(f"thread {k}", {}, {}) for k in range(3)]

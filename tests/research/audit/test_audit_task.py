@@ -107,6 +107,7 @@ def test_a_learned_agent_is_clean_fold_by_fold(learned):
     assert audit.players == ["seed 0", "reader of every number"]
 
 
+@pytest.mark.slow("audit")
 def test_holes_of_symbol_and_benchmark_are_asked_about(month, holed):
     audit = audited(month(*holed))
     assert audit.findings.in_order() == []

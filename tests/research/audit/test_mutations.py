@@ -272,6 +272,7 @@ def test_a_leak_is_caught_and_its_stage_is_named(month, monkeypatch, leak):
     assert findings.checks["ledger reproduced"].wrong == 0
 
 
+@pytest.mark.slow("audit")
 def test_what_was_fitted_on_later_days_is_not_what_the_fit_alone_gives(month, monkeypatch):
     with monkeypatch.context() as patch:
         both_fitted_on_all_data(patch)
