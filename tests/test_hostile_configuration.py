@@ -244,6 +244,7 @@ def test_a_size_that_no_machine_holds_is_refused_by_its_key(
 
 SHORTENED = {
     f"symbol={'x' * 100_000}": "symbol='xxx",
+    f"agent.tau={'9' * 400}": "agent.tau: int too large to convert to float",
     "++seeds.a.b=1": "Index 'a' (str) is not an int",
     "++symbol.a.b=1": "symbol.a.b=1: ",
     "~agent": "~agent: name one of the options of agent",

@@ -19,6 +19,7 @@ from intraday_rl.errors import ConfigError, IntradayRLError, one_line_of
 COMPOSITION_ERRORS = (
     HydraException,
     OmegaConfBaseException,
+    OverflowError,  # a whole number of hundreds of digits where a float is wanted
     YAMLError,
     ValueError,
     RecursionError,
@@ -77,6 +78,9 @@ def complaint(error: Exception, overrides: Sequence[str] = ()) -> IntradayRLErro
         return ConfigProblem(f"{' '.join(overrides)}: one of these names no key and no group")
     if isinstance(error, HydraException | OmegaConfBaseException | YAMLError):
         return ConfigProblem(one_line(error))
+    if isinstance(error, OverflowError):
+        key = re.search(r"full_key: (\S+)", text)
+        return ConfigProblem(f"{key[1] if key else 'a number'}: {one_line(error)}")
     suspects = [one for one in overrides if one.endswith("=null")] or overrides
     return ConfigProblem(f"{' '.join(suspects) or 'the configuration'}: {one_line(error)}")
 

@@ -21,6 +21,9 @@ from intraday_rl.errors import ConfigError
 from intraday_rl.plan import Plan
 from intraday_rl.saved_plan import SavedPlan
 
+# What OmegaConf lets through of a value that does not fit; a number of many digits is no float.
+UNFIT = (OmegaConfBaseException, TypeError, LookupError, AttributeError, OverflowError)
+
 
 def saved(plan: Plan) -> SavedPlan:
     """What `plan.yaml` holds and what identities are computed from; reloads to an equal plan."""
@@ -45,7 +48,7 @@ def saved_config(text: str, overrides: Sequence[str] = ()) -> DictConfig:
         OmegaConf.update(config, group.replace("/", "."), OmegaConf.structured(PARTS[group][kind]))
     try:
         config.merge_with(_literal(values))
-    except OmegaConfBaseException as error:
+    except (OmegaConfBaseException, OverflowError) as error:
         raise ConfigProblem(f"plan.yaml: {complaint(error)}") from error
     _override(config, overrides)
     return config
@@ -66,7 +69,7 @@ def _override(config: DictConfig, overrides: Sequence[str]) -> None:
             OmegaConf.update(config, key, override.value())
         except (ConfigAttributeError, ConfigKeyError) as error:
             raise unknown_key(key, override.value(), error.object_type) from error
-        except (OmegaConfBaseException, TypeError, LookupError, AttributeError) as error:
+        except UNFIT as error:
             raise ConfigProblem(f"{text}: {one_line(error)}") from error
 
 
