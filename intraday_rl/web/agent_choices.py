@@ -54,7 +54,11 @@ class AgentChoices:
             "required": True,
             "help": "small letters, digits and dashes, 32 at most; its account and orders bear it",
         }
-        self._model = {**fields["model"], "path": ["model"]}
+        self._model = {
+            **fields["model"],
+            "path": ["model"],
+            "help": "champion, latest, a version, or a run; <run>/<window>/seed=<n> is one fit",
+        }
         self.options = [_taken(fields[name]) for name in OPTIONS]
         self.risk = [_taken(one) for one in described["parts"][RISK]["fields"]]
         self._restrict("feed", FEEDS, FeedKind.file.name)
