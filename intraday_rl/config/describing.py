@@ -27,24 +27,20 @@ def described() -> dict[str, Any]:
     |---|---|
     | `groups` | name -> `default` and `options`: name -> `kind`, `help`, `fields` |
     | `sections` | what lies in no group: path in the plan ("" for its top) -> fields |
-    | `tasks` | name -> `help` and `fields` |
+    | `tasks` | name -> `help`, `fields`, and `parts` inside it: name -> `help` and `fields` |
     """
     groups = {
         name: {"default": option, "options": _options(name)}
         for name, option in _defaults().items()
         if name not in ("task", "env")
     }
-    parts = {
-        name: part
-        for name, part in get_type_hints(Plan).items()
-        if name not in groups and isinstance(part, type) and is_dataclass(part)
-    }
+    parts = {name: part for name, part in _parts_of(Plan).items() if name not in groups}
     sections = {name: _fields(part, name) for name, part in parts.items()}
     return {
         "groups": groups,
         "sections": {"": _fields(Plan, ""), **sections},
         "tasks": {
-            name: {"help": help_of(part), "fields": _fields(part, "task")}
+            name: {**_described(part, "task"), "parts": _inner(part, "task")}
             for name, part in PARTS["task"].items()
         },
     }
@@ -81,6 +77,23 @@ def _options(group: str) -> dict[str, Any]:
         fields = _fields(part, group.replace("/", "."), built)
         found[file.stem] = {"kind": kind, "help": help_of(part), "fields": fields}
     return found
+
+
+def _parts_of(part: type) -> dict[str, type]:
+    """The parts that lie inside one, by the name of their place."""
+    return {
+        name: inner
+        for name, inner in get_type_hints(part).items()
+        if isinstance(inner, type) and is_dataclass(inner)
+    }
+
+
+def _inner(part: type, path: str) -> dict[str, Any]:
+    return {name: _described(one, f"{path}.{name}") for name, one in _parts_of(part).items()}
+
+
+def _described(part: type, path: str) -> dict[str, Any]:
+    return {"help": help_of(part), "fields": _fields(part, path)}
 
 
 def _fields(part: type, path: str, built: object | None = None) -> list[dict[str, Any]]:

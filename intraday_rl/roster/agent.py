@@ -30,6 +30,7 @@ class Agent:
     | `halted_at`, `halt_reason` | of an emergency stop; null once it was started again |
     | `started_at` | when it was last told to run: an older session is not taken up again |
     | `session` | as its newest session says; see `live.status` |
+    | `updated_at` | when the session said so, by the machine's clock |
     | `pid`, `process_started` | of the session's process; only both together name one |
     | `restarts` | of the session's process, since it was begun |
     """
@@ -46,6 +47,7 @@ class Agent:
     halted_at: str | None
     halt_reason: str | None
     session: Mapping[str, Any] | None
+    updated_at: str | None
     pid: int | None
     process_started: float | None
     restarts: int

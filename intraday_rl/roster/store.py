@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ CREATE TABLE IF NOT EXISTS agents (
     halted_at TEXT,
     halt_reason TEXT,
     session TEXT,
+    updated_at TEXT,
     pid INTEGER,
     process_started REAL,
     restarts INTEGER NOT NULL DEFAULT 0
@@ -52,6 +54,10 @@ class AgentBusy(IntradayRLError):
     """What was asked does not go with what the agent is doing."""
 
 
+class TooManyAgents(IntradayRLError):
+    """There is no room for another one."""
+
+
 class Roster:
     """Agents below `paths.state`; every method is one transaction."""
 
@@ -73,12 +79,12 @@ class Roster:
         auto_restart: bool,
         now: str,
     ) -> Agent:
-        """A new agent, stopped."""
+        """A new agent, stopped; raises `AgentBusy` if the name is taken, `TooManyAgents`."""
         with writing(self._file) as rows:
             if rows.execute("SELECT 1 FROM agents WHERE name = ?", (name,)).fetchone():
                 raise AgentBusy(f"there is an agent {name} already; remove it, or name another")
             if rows.execute("SELECT count(*) FROM agents").fetchone()[0] >= MOST_AGENTS:
-                raise AgentBusy(f"there are {MOST_AGENTS} agents already; remove some")
+                raise TooManyAgents(f"there are {MOST_AGENTS} agents already; remove some")
             rows.execute(
                 "INSERT INTO agents (name, payload, words, status, auto_restart, created_at) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
@@ -107,7 +113,10 @@ class Roster:
             return [_agent(row) for row in rows.execute("SELECT * FROM agents ORDER BY name")]
 
     def start(self, name: str, *, once: bool, now: str) -> Agent:
-        """From now on it plays sessions, or the next one; ends an emergency stop."""
+        """From now on it plays sessions, or the next one; ends an emergency stop.
+
+        Restarts count anew: a person has looked.
+        """
         self.get(name)
         self._set(
             name,
@@ -117,6 +126,7 @@ class Roster:
             error=None,
             halted_at=None,
             halt_reason=None,
+            restarts=0,
         )
         return self.get(name)
 
@@ -132,16 +142,26 @@ class Roster:
 
     def remove(self, name: str) -> None:
         """Forget it, with its journals kept; refused while its process lives."""
-        agent = self.get(name)
-        if agent.status is AgentStatus.running or agent.pid is not None:
-            raise AgentBusy(f"agent {name} is at work; stop it first, and wait until it is flat")
+        self.get(name)
         with writing(self._file) as rows:
-            rows.execute("DELETE FROM agents WHERE name = ?", (name,))
+            # Whether it is at work is asked by what removes it: between a look and a removal its
+            # session could begin.
+            gone = rows.execute(
+                "DELETE FROM agents WHERE name = ? AND status != ? AND pid IS NULL",
+                (name, AgentStatus.running.value),
+            )
+            if not gone.rowcount:
+                raise AgentBusy(
+                    f"agent {name} is at work; stop it first, and wait until it is flat"
+                )
 
     def emergency_stop(self, name: str | None, reason: str, now: str) -> list[str]:
         """Every session of this agent (null = of all) flattens, then halts; who was meant."""
-        meant = [agent.name for agent in self.all()] if name is None else [self.get(name).name]
         with writing(self._file) as rows:
+            known = rows.execute("SELECT name FROM agents ORDER BY name").fetchall()
+            meant = [row["name"] for row in known if name in (None, row["name"])]
+            if name is not None and not meant:
+                raise AgentUnknown(f"no agent {name}")
             rows.execute(
                 "INSERT INTO emergency_stops (agent, asked_at, reason) VALUES (?, ?, ?)",
                 (name, now, reason),
@@ -182,8 +202,15 @@ class Roster:
         self._set(name, pid=pid, process_started=started, restarts=restarts)
 
     def show(self, name: str, session: Mapping[str, Any]) -> None:
-        """How its session stands; nothing if the agent is not in the table."""
-        self._set(name, session=json.dumps(session, allow_nan=False))
+        """How its session stands; nothing if the agent is not in the table.
+
+        The moment is the machine's: a rehearsal's clock says nothing about how old the news is.
+        """
+        self._set(
+            name,
+            session=json.dumps(session, allow_nan=False),
+            updated_at=datetime.now(UTC).isoformat(),
+        )
 
     def _set(self, name: str, **values: Any) -> None:
         assignments = ", ".join(f"{key} = ?" for key in values)
@@ -208,6 +235,7 @@ def _agent(row: sqlite3.Row) -> Agent:
         halted_at=row["halted_at"],
         halt_reason=row["halt_reason"],
         session=None if session is None else json.loads(session),
+        updated_at=row["updated_at"],
         pid=row["pid"],
         process_started=row["process_started"],
         restarts=row["restarts"],

@@ -17,15 +17,22 @@ from intraday_rl.web.guard import (
     TokenRequired,
 )
 from intraday_rl.web.refusals import add_refusals
+from intraday_rl.web.routes.agents import agent_routes
+from intraday_rl.web.routes.emergency import emergency_routes
 from intraday_rl.web.routes.following import job_routes
 from intraday_rl.web.routes.models import model_routes
 from intraday_rl.web.routes.options import option_routes
 from intraday_rl.web.routes.page import add_page
 from intraday_rl.web.routes.results import result_routes
+from intraday_rl.web.routes.sessions import session_routes
 from intraday_rl.web.routes.training import training_routes
 from intraday_rl.web.token import Token
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+ROUTES = (
+    training_routes, job_routes, result_routes, model_routes, option_routes, agent_routes,
+    session_routes, emergency_routes,
+)  # fmt: skip
 CONSOLE = Path(__file__).parent / "console"
 
 
@@ -53,7 +60,7 @@ def create_app(
         ],
     )
     add_refusals(app, desk.choices)
-    for routes in (training_routes, job_routes, result_routes, model_routes, option_routes):
+    for routes in ROUTES:
         app.include_router(routes(desk))
     add_page(app, CONSOLE)
     return app

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from intraday_rl.saved_plan import SavedPlan
+from intraday_rl.web.agent_choices import AgentChoices, path_of
 from intraday_rl.web.standing import stand_on
 
 Field = Mapping[str, Any]
@@ -38,12 +39,14 @@ class Choices:
         self.top = [field for field in top if field["name"] in TOP]
         self.sections = {name: _taken(described["sections"][name]) for name in SECTIONS}
         self.fine_tune = _taken(described["tasks"]["fine_tune"]["fields"])
+        self.agent = AgentChoices(described["tasks"]["paper"])
         self.help = {name: task["help"] for name, task in described["tasks"].items()}
 
     def stand_on(self, record: SavedPlan, own_words: Sequence[str]) -> None:
         """Take defaults from what a server was started with; before a `Wire` is made of them."""
         fields = [*self.top, *(one for part in self.sections.values() for one in part)]
         stand_on(self.groups, fields, record, own_words)
+        self.agent.stand_on(record)
 
     def shown(self) -> dict[str, Any]:
         """The answer of `/api/schema`."""
@@ -63,6 +66,12 @@ class Choices:
                     "groups": ["data"],
                     "presets": [],
                     "fields": [*self.top[:2], *self.fine_tune],
+                },
+                "agent": {
+                    "help": self.agent.help,
+                    "groups": ["data"],
+                    "presets": [],
+                    "fields": self.agent.shown(self.top[:2]),
                 },
             },
         }  # fmt: skip
@@ -85,11 +94,7 @@ class Choices:
 
 def _taken(fields: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each with the place that it has in a payload."""
-    return [
-        {**field, "path": field["key"].removeprefix("task.").split(".")}
-        for field in fields
-        if field["key"] not in ADDRESSES
-    ]
+    return [{**field, "path": path_of(field)} for field in fields if field["key"] not in ADDRESSES]
 
 
 def _place(payload: dict[str, Any], path: list[str] | tuple[str, ...]) -> dict[str, Any]:

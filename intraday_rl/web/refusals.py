@@ -11,14 +11,18 @@ from starlette.responses import JSONResponse, Response
 
 from intraday_rl.errors import ConfigError, IntradayRLError, ModelError
 from intraday_rl.jobs.store import KeyReused, QueueFull, SubjectBusy
+from intraday_rl.roster.store import AgentBusy, AgentUnknown, TooManyAgents
 from intraday_rl.web.choices import Choices
 from intraday_rl.web.dry_run import TooManyDryRuns
 
 STATUSES: dict[type[IntradayRLError], int] = {
     ModelError: 404,
+    AgentUnknown: 404,
     SubjectBusy: 409,
+    AgentBusy: 409,
     QueueFull: 429,
     TooManyDryRuns: 429,
+    TooManyAgents: 429,
     KeyReused: 422,
 }
 RETRY_SECONDS = "5"

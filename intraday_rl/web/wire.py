@@ -23,6 +23,8 @@ MODEL = (
     r"^([A-Za-z0-9_^=-][A-Za-z0-9_.^=-]{0,150}:)?[A-Za-z0-9_-]{1,100}"
     r"(/[A-Za-z0-9_-]{1,60}/seed=[0-9]{1,10})?$"
 )
+AGENT = "^[a-z0-9][a-z0-9-]{0,31}$"
+LONGEST_REASON = 500
 CRON = r"^[0-9A-Za-z*/,#-]{1,60}( [0-9A-Za-z*/,#-]{1,60}){4}$"
 
 
@@ -70,6 +72,17 @@ class PromoteRequest(Payload):
     symbol: Text | None = None
 
 
+class EmergencyStop(Payload):
+    """Flatten, then halt until started again. A reason is any text: nothing may hold up a stop."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"agent": None, "reason": "prices look wrong"}]}
+    )
+
+    agent: Annotated[str, Constraint(pattern=AGENT)] | None = None
+    reason: Annotated[str, Constraint(max_length=LONGEST_REASON)] = "over HTTP"
+
+
 class Wire:
     """The models of one server's requests."""
 
@@ -78,6 +91,7 @@ class Wire:
         self.groups = {name: self._union(name) for name in choices.groups}
         self.walk_forward = self._walk_forward()
         self.fine_tune = self._fine_tune()
+        self.agent = self._agent()
 
     def _walk_forward(self) -> Any:
         sections = {name: (self._section(name), None) for name in self._choices.sections}
@@ -116,6 +130,30 @@ class Wire:
             },
             help=self._choices.help["fine_tune"],
             example={"model": "champion", "symbol": "TQQQ", "days": 30, "dry_run": True},
+        )
+
+    def _agent(self) -> Any:
+        choices = self._choices.agent
+        risk = self._model("RiskLimits", _fields(choices.risk), help="What every order must pass.")
+        return self._model(
+            "AgentRequest",
+            {
+                "name": (Annotated[str, Constraint(pattern=AGENT)], ...),
+                "model": (Annotated[str, Constraint(pattern=MODEL)], ...),
+                **_fields(self._choices.top[:2]),
+                "data": (self.groups["data"], None),
+                **_fields(choices.options),
+                "risk": (risk | None, None),
+                "auto_restart": (bool, True),
+            },
+            help=choices.help,
+            example={
+                "name": "alpha",
+                "model": "champion",
+                "symbol": "TQQQ",
+                "feed": "file",
+                "risk": {"daily_loss_limit": 0.02},
+            },
         )
 
     def _section(self, name: str) -> Any:

@@ -12,14 +12,14 @@ from intraday_rl.errors import ConfigError
 
 # What the grammar takes for a word without quotes, and not for a number, a switch or nothing.
 BARE = re.compile(r"(?!(?i:true|false|null|nan|inf)$)[A-Za-z_][A-Za-z0-9_]*")
-NOT_OPTIONS = ("dry_run", "cron", "preset")
+NOT_OPTIONS = ("dry_run", "cron", "preset", "name", "auto_restart")
 
 
 def words_of(payload: BaseModel, *, below: str = "", flat: str = "") -> list[str]:
     """Choices first, then values, of what was sent and of nothing else.
 
     `below`: where in the configuration the payload lies; `flat`: where its own plain values lie,
-    if elsewhere, as the options of a task do.
+    if elsewhere, as the options of a task do, with the parts inside it that are of no group.
     """
     said = list(_words(payload, below, flat))
     return [word for choice, word in said if choice] + [word for choice, word in said if not choice]
@@ -53,7 +53,9 @@ def _words(payload: BaseModel, below: str, flat: str) -> Iterator[tuple[bool, st
         if name == "kind":
             yield True, f"{below.replace('.', '/')}={value}"
         elif isinstance(value, BaseModel):
-            yield from _words(value, f"{below}.{name}" if below else name, "")
+            of_task = flat and not below and "kind" not in type(value).model_fields
+            around = flat if of_task else below
+            yield from _words(value, f"{around}.{name}" if around else name, "")
         elif value is not None or _may_be_null(payload, name):
             path = flat if flat and not below and name not in ("symbol", "benchmark") else below
             yield False, f"{path}.{name}={literal(value)}" if path else f"{name}={literal(value)}"

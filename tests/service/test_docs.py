@@ -44,11 +44,11 @@ def test_the_examples_run_as_written(server):
 
 
 def test_the_examples_for_a_model_are_understood(server):
-    """No model is registered here: each of them is answered by 404, none by another refusal."""
+    """Neither model nor agent is here: each is answered by 404, none by another refusal."""
     asking, tuning = examples()
     preparing = asking.partition("\n\n")[0]
     commands = re.findall(r"^api .*$", tuning, re.MULTILINE)
-    assert len(commands) == 3
+    assert len(commands) == 13
     for command in commands:
         done = run(f"{preparing}\n{command}", server)
         assert done.returncode == 22, done.stderr

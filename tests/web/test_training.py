@@ -200,7 +200,9 @@ def test_the_defaults_that_are_shown_are_those_of_the_server(desk):
     assert default("agent", "sac", "gamma") == 0.9
     assert default("agent", "sac_jax", "gamma") == 0.99
     assert shown["tasks"]["walk_forward"]["fields"][0]["default"] == "SPY"
-    unchanged = desk_started_with(desk, []).choices.shown()
+    # Where bars grow, an agent's bars come from files; elsewhere that is no default.
+    with_bars = ["task.feed_folder=bars", "task.feed_bar_label=start"]
+    unchanged = desk_started_with(desk, with_bars).choices.shown()
     assert unchanged == Choices(described(), presets()).shown()
 
 

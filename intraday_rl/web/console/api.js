@@ -25,9 +25,9 @@ export const token = {
   },
 };
 
-export async function ask(path, { payload, key, signal } = {}) {
-  const answer = await request(path, { payload, key, signal });
-  return answer.json();
+export async function ask(path, { payload, key, signal, method } = {}) {
+  const answer = await request(path, { payload, key, signal, method });
+  return answer.status === 204 ? null : answer.json();
 }
 
 export async function download(path, name) {
@@ -66,12 +66,12 @@ export async function follow(path, heard, signal) {
   }
 }
 
-async function request(path, { payload, key, signal, last } = {}) {
+async function request(path, { payload, key, signal, last, method } = {}) {
   const headers = { Authorization: `Bearer ${token.get()}` };
   if (payload !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
   if (last) headers["Last-Event-ID"] = last;
-  const options = { headers, signal, cache: "no-store", credentials: "omit" };
+  const options = { headers, signal, method, cache: "no-store", credentials: "omit" };
   if (payload !== undefined) Object.assign(options, { method: "POST", body: JSON.stringify(payload) });
   let answer;
   try {

@@ -1,14 +1,18 @@
 // The frame: token, navigation by the part of the address behind #, one view at a time.
 
 import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./vendor/htm-preact.js";
+import { Agent } from "./agent.js";
 import { token } from "./api.js";
 import { Compare } from "./compare.js";
 import { FineTune } from "./fine_tune.js";
 import { Job, Jobs } from "./jobs.js";
 import { Models } from "./models.js";
+import { NewAgent } from "./new_agent.js";
 import { Problem, useAnswer, Waiting } from "./parts.js";
 import { Run } from "./run.js";
 import { Runs } from "./runs.js";
+import { Day } from "./session_day.js";
+import { Sessions } from "./sessions.js";
 import { Train } from "./train.js";
 
 // address -> [title, the navigation's entry, view, needs an id]
@@ -19,8 +23,17 @@ const VIEWS = {
   compare: ["Compare", "runs", ({ id }) => html`<${Compare} ids=${id} />`],
   models: ["Models", "models", () => html`<${Models} />`],
   "fine-tune": ["Fine-tune", "models", ({ schema, id }) => html`<${FineTune} key=${id} schema=${schema} id=${id} />`],
+  sessions: ["Sessions", "sessions", ({ id }) => html`<${SessionsAt} key=${id} id=${id} />`],
+  "new-agent": ["New agent", "sessions", ({ schema }) => html`<${NewAgent} schema=${schema} />`],
 };
-const ENTRIES = ["train", "jobs", "runs", "models"];
+const ENTRIES = ["train", "jobs", "runs", "models", "sessions"];
+
+// All agents, one of them, or one of its days.
+function SessionsAt({ id }) {
+  const [agent, day] = id.split("/");
+  if (day) return html`<${Day} agent=${agent} day=${day} />`;
+  return agent ? html`<${Agent} name=${agent} />` : html`<${Sessions} />`;
+}
 
 function App() {
   const [held, setHeld] = useState(token.get());

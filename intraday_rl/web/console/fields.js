@@ -85,9 +85,11 @@ function widget(field, text, change, common) {
     </select>`;
   }
   if (field.type === "list of maps") return html`<textarea rows="4" spellcheck="false" ...${common} onInput=${typed} value=${text} />`;
+  const suggested = field.suggestions ? `${common.id}-suggestions` : undefined;
   const mode = { integer: "numeric", number: "decimal" }[field.type] ?? "text";
   return html`<input type="text" inputmode=${mode} autocomplete="off" spellcheck="false" autocapitalize="off"
-    placeholder=${field.nullable ? "none" : ""} ...${common} value=${text} onInput=${typed} />`;
+    list=${suggested} placeholder=${field.nullable ? "none" : ""} ...${common} value=${text} onInput=${typed} />
+    ${suggested && html`<datalist id=${suggested}>${field.suggestions.map((one) => html`<option key=${one} value=${one} />`)}</datalist>`}`;
 }
 
 const FieldProblems = ({ id, problems }) =>

@@ -6,8 +6,9 @@
 export const EMPTY = { chosen: {}, typed: {} };
 
 // The form from top to bottom: fields that are in no group, then one section for each group.
-export function sectionsOf(schema, task, { chosen }) {
-  const { fields, groups } = schema.tasks[task];
+export function sectionsOf(schema, task, { chosen, typed = {} }) {
+  const { groups, fields: every } = schema.tasks[task];
+  const fields = every.filter((field) => isMeant(field, every, typed));
   const names = [...new Set(fields.map((field) => rootOf(field.path)))];
   const plain = (name) => ({ name, group: null, fields: fields.filter((field) => rootOf(field.path) === name) });
   const grouped = (group) => {
@@ -21,6 +22,13 @@ export function sectionsOf(schema, task, { chosen }) {
     ...(names.includes(root) ? [plain(root)] : []),
     ...groups.filter((group) => group.split("/")[0] === root).map(grouped),
   ]);
+}
+
+// A field that says where it applies is there only beside these values of another field.
+function isMeant({ applies }, fields, typed) {
+  if (!applies) return true;
+  const other = fields.find((one) => same(one.path, applies.path));
+  return applies.values.includes(typed[slotOf({ group: null }, other)] ?? other.default);
 }
 
 const rootOf = (path) => (path.length > 1 ? path[0] : "");

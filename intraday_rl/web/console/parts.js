@@ -4,11 +4,12 @@ import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm
 import { ask } from "./api.js";
 import { meaningOf, plain, toneOf } from "./words.js";
 
-// What a path answers: {content, problem, again}; asked anew every `seconds` while it is shown.
+// What a path answers: {content, problem, at, again}; asked anew every `seconds` while it is shown.
+// `at`: when the content came, in milliseconds of `performance.now`.
 export function useAnswer(path, seconds = null) {
-  const [found, setFound] = useState({ content: null, problem: null });
+  const [found, setFound] = useState({ content: null, problem: null, at: null });
   const [turn, setTurn] = useState(0);
-  useEffect(() => setFound({ content: null, problem: null }), [path]);
+  useEffect(() => setFound({ content: null, problem: null, at: null }), [path]);
   useEffect(() => {
     if (!path) return undefined;
     const ended = new AbortController();
@@ -17,7 +18,7 @@ export function useAnswer(path, seconds = null) {
       try {
         const content = await ask(path, { signal: ended.signal });
         // The same answer is the same object, so that nothing below it is drawn anew.
-        setFound((before) => ({ content: isSame(before.content, content) ? before.content : content, problem: null }));
+        setFound((before) => ({ content: isSame(before.content, content) ? before.content : content, problem: null, at: performance.now() }));
       } catch (error) {
         if (ended.signal.aborted) return;
         setFound((before) => ({ ...before, problem: error.message }));
@@ -33,12 +34,31 @@ export function useAnswer(path, seconds = null) {
   return { ...found, again: () => setTurn((before) => before + 1) };
 }
 
+// The moment, drawn anew every second: what comes late must be seen to be late.
+export function useNow() {
+  const [now, setNow] = useState(() => performance.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(performance.now()), 1_000);
+    return () => clearInterval(timer);
+  }, []);
+  return now;
+}
+
 const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
 export const Problem = ({ text }) => (text ? html`<p class="problem" role="alert">${text}</p>` : null);
 export const Waiting = ({ what }) => html`<p aria-busy="true">${what}</p>`;
 export const Badge = ({ finding, tone }) =>
   html`<span class=${`badge ${tone ?? toneOf(finding)}`} title=${meaningOf(finding)}>${plain(finding)}</span>`;
+// What must not be overlooked; the same again is counted.
+export function Alarms({ lines }) {
+  if (!lines?.length) return null;
+  const counts = new Map();
+  for (const line of lines) counts.set(line, (counts.get(line) ?? 0) + 1);
+  return html`<ul class="notes bad" role="alert" aria-label="Alarms">
+    ${[...counts].map(([line, count]) => html`<li key=${line}>${line}${count > 1 ? ` (${count} times)` : ""}</li>`)}
+  </ul>`;
+}
 export const Notes = ({ lines }) =>
   lines?.length ? html`<ul class="notes">${lines.map((line) => html`<li key=${line}>${line}</li>`)}</ul>` : null;
 
@@ -96,7 +116,7 @@ export function Dialog({ title, onClose, children }) {
   </dialog>`;
 }
 
-export function Confirmed({ title, text, action, onDo, onClose }) {
+export function Confirmed({ title, text, action, danger, onDo, onClose }) {
   const [state, setState] = useState({ busy: false, problem: null });
   const act = async (close) => {
     setState({ busy: true, problem: null });
@@ -113,7 +133,7 @@ export function Confirmed({ title, text, action, onDo, onClose }) {
       <${Problem} text=${state.problem} />
       <footer>
         <button type="button" class="secondary" onClick=${close}>No, go back</button>
-        <button type="button" disabled=${state.busy} aria-busy=${state.busy} onClick=${() => act(close)}>${action}</button>
+        <button type="button" class=${danger ? "danger" : ""} disabled=${state.busy} aria-busy=${state.busy} onClick=${() => act(close)}>${action}</button>
       </footer>`}
   <//>`;
 }

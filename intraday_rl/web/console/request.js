@@ -9,9 +9,12 @@ import { Preview } from "./preview.js";
 
 const PAUSE = 300; // milliseconds without a change, then the server is asked
 
-// `path`: of the route; `fixed`: what is sent besides the form, such as the model.
-export function Request({ schema, task, path, fixed, state, setState, opened, start, children }) {
-  const sections = useMemo(() => sectionsOf(schema, task, state), [schema, task, state.chosen]);
+const toTheJob = ({ job_id: id }) => `#/jobs/${id}`;
+
+// `path`: of the route; `fixed`: what is sent besides the form, such as the model; `dry`: whether
+// the route has dry runs; `next(answer)`: where to go from there.
+export function Request({ schema, task, path, fixed, state, setState, opened, start, children, dry = true, next = toTheJob }) {
+  const sections = useMemo(() => sectionsOf(schema, task, state), [schema, task, state]);
   const { payload, problems } = useMemo(() => {
     const made = payloadOf(schema, task, state);
     return { ...made, payload: { ...fixed, ...made.payload } };
@@ -37,9 +40,9 @@ export function Request({ schema, task, path, fixed, state, setState, opened, st
   const dryRun = () => send("dry run", () => ask(path, { payload: { ...payload, dry_run: true } }));
   const begin = () => send("start", async () => {
     if (key.current.of !== text) key.current = { of: text, key: newKey() };
-    const accepted = await ask(path, { payload, key: key.current.key });
+    const answered = await ask(path, { payload, key: key.current.key });
     key.current = { of: null, key: null };
-    location.hash = `#/jobs/${accepted.job_id}`;
+    location.hash = next(answered);
   });
 
   const refusal = answer.of === text ? answer.problem : null;
@@ -62,7 +65,7 @@ export function Request({ schema, task, path, fixed, state, setState, opened, st
       <${Problem} text=${whole} />
       ${shown.length > 0 && html`<p class="problem" role="status">${shown.length} field(s) to mend: ${shown.map((one) => one.path).join(", ")}</p>`}
       <div class="actions">
-        <button type="button" class="secondary" disabled=${blocked} aria-busy=${answer.busy === "dry run"} onClick=${dryRun}>Dry run</button>
+        ${dry && html`<button type="button" class="secondary" disabled=${blocked} aria-busy=${answer.busy === "dry run"} onClick=${dryRun}>Dry run</button>`}
         <button type="button" disabled=${blocked} aria-busy=${answer.busy === "start"} onClick=${begin}>${start}</button>
       </div>
     </aside>

@@ -17,6 +17,7 @@ export function withInterval(estimate, low, high, write = number) {
   return known(low) && known(high) ? `${write(estimate)} [${write(low)}, ${write(high)}]` : `${write(estimate)} [no interval]`;
 }
 
+export const cents = (value) => (known(value) ? `${value < 0 ? "−" : ""}$${number(Math.abs(value), 2)}` : NOTHING);
 export const basisPoints = (value) => number(10_000 * value, 1);
 export const sharpe = (metrics) => withInterval(metrics?.sharpe, metrics?.sharpe_low, metrics?.sharpe_high);
 export const plain = (name) => String(name ?? NOTHING).replaceAll("_", " ");
@@ -25,6 +26,16 @@ export function moment(iso) {
   if (!iso) return NOTHING;
   const [date, time] = [{ dateStyle: "short" }, { hour: "2-digit", minute: "2-digit", hour12: false, timeZoneName: "short" }];
   return `${new Date(iso).toLocaleDateString("en-CA", date)} ${new Date(iso).toLocaleTimeString("en-CA", time)}`;
+}
+
+// When something happened at the exchange: its own wall clock, whatever zone the browser is in.
+export function inNewYork(iso, withDay = false) {
+  if (!iso) return NOTHING;
+  const when = new Date(String(iso).replace(" ", "T"));
+  if (Number.isNaN(when.getTime())) return String(iso);
+  const zone = { timeZone: "America/New_York" };
+  const time = when.toLocaleTimeString("en-CA", { ...zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  return withDay ? `${when.toLocaleDateString("en-CA", { ...zone, dateStyle: "short" })} ${time}` : time;
 }
 
 export function duration(seconds) {

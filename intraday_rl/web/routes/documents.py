@@ -8,8 +8,11 @@ from typing import Annotated, Any
 from fastapi import Header, Path
 
 from intraday_rl.web.answers import Refusal
+from intraday_rl.web.wire import AGENT
 
 JobId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+AgentName = Annotated[str, Path(pattern=AGENT)]
+Day = Annotated[str, Path(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$", examples=["2022-03-14"])]
 RunKey = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$")]
 IdempotencyKey = Annotated[
     str | None,
@@ -23,7 +26,7 @@ _MEANING = {
     400: "not JSON, or addressed to another host",
     401: "no token, or another one",
     404: "there is none",
-    409: "another job is at it",
+    409: "another job is at it, or the name is taken, or the agent is at work",
     413: "the body is too large",
     415: "the body is not application/json",
     422: "a field is refused; `loc` says which",

@@ -77,6 +77,14 @@ def registry_of(desk: Desk) -> Registry:
     return from_file(desk.outputs) or Registry(None, {})
 
 
+def symbol_words(payload: Any, registry: Registry) -> list[str]:
+    """The symbol of a model that is named in full, unless the request says one."""
+    whole = registry.models.get(payload.model.rpartition(":")[0])
+    if "symbol" in payload.model_fields_set or whole is None:
+        return []
+    return [f"symbol={literal(whole.versions[-1].tags.get('symbol', ''))}"]
+
+
 def _walk_forward(desk: Desk, payload: BaseModel, key: str | None) -> _Asked:
     preset = getattr(payload, "preset", None)
     chosen = [f"preset={preset}"] if preset is not None else []
@@ -86,16 +94,11 @@ def _walk_forward(desk: Desk, payload: BaseModel, key: str | None) -> _Asked:
 
 
 def _fine_tune(desk: Desk, payload: Any, key: str | None) -> _Asked:
-    spec = payload.model
     registry = registry_of(desk)
-    whole = spec.rpartition(":")[0]
-    said = words_of(payload, flat="task")
-    if "symbol" not in payload.model_fields_set and whole in registry.models:
-        symbol = registry.models[whole].versions[-1].tags.get("symbol", "")
-        said.append(f"symbol={literal(symbol)}")
+    said = [*words_of(payload, flat="task"), *symbol_words(payload, registry)]
     words = desk.completed(["task=fine_tune", *said])
     plan = desk.planned(words)
-    chosen = choose_model(plan, spec, registry=registry)
+    chosen = choose_model(plan, payload.model, registry=registry)
     order = Order(
         "fine_tune", _sent(payload), words, subject=_subject(desk, chosen), idempotency_key=key
     )

@@ -56,14 +56,15 @@ def until(condition: Callable[[], object], what: str, seconds: float) -> None:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    """`task=serve` as a process of its own on a free port."""
+def serving(folder: Path, *more: str) -> Iterator[Server]:
+    """`task=serve` as a process of its own on a free port, with `more` words."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     words = [
         "task=serve", f"task.port={port}", "parallel.workers=1",
         f"paths.outputs={folder / 'outputs'}", f"paths.state={folder / 'state'}",
+        *more,
     ]  # fmt: skip
     log = folder / "server.log"
     with log.open("ab") as output:
@@ -120,8 +121,8 @@ def page(server, browser) -> Iterator[Any]:
 
 @contextmanager
 def signed_in(browser: Any, server: Server, **options: Any) -> Iterator[Any]:
-    options = {"viewport": {"width": 1280, "height": 900}, **options}
-    context = browser.new_context(timezone_id="America/New_York", **options)
+    usual = {"viewport": {"width": 1280, "height": 900}, "timezone_id": "America/New_York"}
+    context = browser.new_context(**{**usual, **options})
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
