@@ -30,7 +30,7 @@ export function Sessions() {
           ["session", (agent) => html`<${State} agent=${agent} />`, "when"],
           ["position", (agent) => (agent.session ? number(agent.session.position, 0) : NOTHING), "number"],
           ["equity", (agent) => html`<${Equity} session=${agent.session} />`, "number"],
-          ["orders", (agent) => agent.session?.orders.length ?? NOTHING, "number"],
+          ["orders", (agent) => html`<${Orders} session=${agent.session} />`, "number"],
           ["risk", (agent) => html`<${Risk} session=${agent.session} />`],
           ["last bar", (agent) => html`<${LastBar} agent=${agent} />`, "when"],
           ["heard", (agent) => html`<${News} agent=${agent} waited=${waited} />`],
@@ -73,6 +73,13 @@ export function State({ agent }) {
 
 const Equity = ({ session }) => (session ? html`${cents(session.equity)}<br />${bps(netBps(session))}` : NOTHING);
 
+// Who skips every bar trades nothing, whatever its state says.
+function Orders({ session }) {
+  if (!session) return NOTHING;
+  const { orders, skipped } = session;
+  return html`${orders.length}${skipped > 0 && html`<br /><span class="whole">${skipped} skipped</span>`}`;
+}
+
 export function Risk({ session }) {
   if (!session) return NOTHING;
   const { tone, text, reason } = riskOf(session);
@@ -80,7 +87,9 @@ export function Risk({ session }) {
 }
 
 export function LastBar({ agent: { session, at_work: atWork } }) {
-  if (!session?.last_bar_end) return NOTHING;
+  if (!session?.last_bar_end) {
+    return session?.state === "trading" ? html`<${Mark} tone="warn" text="none yet" meaning="No bar of this session has come." />` : NOTHING;
+  }
   return html`${inNewYork(session.last_bar_end)}${atWork && html`<br />${duration(session.last_bar_age_seconds)} old`}`;
 }
 
