@@ -60,6 +60,7 @@ class SessionBook:
     | `handled` | ends of the bars that were decided on or skipped |
     | `leaving`, `left_at` | why and since when nothing is opened any more; null while trading |
     | `adjusted` | shares that the broker has and no order explains |
+    | `alarms` | what a person should look at |
     | `stops_before` | number of the last emergency stop before it was opened |
     """
 
@@ -76,6 +77,7 @@ class SessionBook:
     risk_reason: str | None = None
     adjusted: float = 0.0
     stops_before: int = 0
+    alarms: list[str] = field(default_factory=list)
     closed: bool = False
 
     @classmethod
@@ -145,6 +147,8 @@ class SessionBook:
                 self.orders[entry["client_id"]].cancel_asked = True
             case "lost":
                 self.orders[entry["client_id"]].lost = True
+            case "alarm":
+                self.alarms.append(str(entry["text"]))
             case "adjusted":
                 self.adjusted += float(entry["shares"])
             case "leaving":

@@ -108,6 +108,9 @@ class Session:
             return RiskState.REDUCING, f"{self.policy_errors} policy errors in a row"
         if self._feed_trouble is not None:
             return RiskState.REDUCING, self._feed_trouble
+        due = [end for end in self.day.bar_ends if self._given_up(end) <= self.clock.now()]
+        if due and due[-1] not in self.desk.book.bars:
+            return RiskState.REDUCING, "the newest bar has not come"
         return RiskState.ACTIVE, None
 
     def note_risk(self, now: pd.Timestamp) -> RiskState:

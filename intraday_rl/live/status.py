@@ -41,6 +41,7 @@ def status_of(session: Session, now: pd.Timestamp) -> dict[str, Any]:
         "equity": _equity(session),
         "decisions": len(book.actions),
         "skipped": len(book.handled) - len(book.actions),
+        "alarms": list(book.alarms),
         "broker": session.broker.name,
         "orders": [_order(one) for one in list(book.orders.values())[-MOST_ORDERS:]],
     }

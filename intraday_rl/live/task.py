@@ -19,9 +19,9 @@ from intraday_rl.live.day import Opening, TradingDay
 from intraday_rl.live.driving import live, replay
 from intraday_rl.live.journal import Journal
 from intraday_rl.live.making import broker_of, feed_of
-from intraday_rl.live.order_desk import OrderDesk
+from intraday_rl.live.order_desk import MISMATCH, OrderDesk
 from intraday_rl.live.publishing import publish
-from intraday_rl.live.session import Session
+from intraday_rl.live.session import LOSS_LIMIT, POLICY_ERRORS, PRICE_JUMP, Session
 from intraday_rl.live.setting import (
     CONTENT,
     JOURNAL,
@@ -44,6 +44,8 @@ from intraday_rl.roster.store import Roster
 from intraday_rl.tasks import FeedKind, Paper, parse_day
 from intraday_rl.trading.ledger import write_ledger
 
+# After these the next session is not begun before somebody has looked.
+NEEDS_A_PERSON = (LOSS_LIMIT, POLICY_ERRORS, PRICE_JUMP, MISMATCH)
 # An order id begins with it: at a broker one sees where an order comes from.
 ORDER_PREFIX = "irl"
 
@@ -150,6 +152,8 @@ def _to_its_end(
         else:
             live(session, watchdog, tell)
         _close(setting, session, watchdog, clock.now())
+        if roster is not None and task.agent is not None and book.leaving in NEEDS_A_PERSON:
+            roster.failed(task.agent, f"{setting.day}: {book.leaving}, see its report")
         tell(clock.now())
     finally:
         broker.close()

@@ -28,7 +28,7 @@ class Agent:
     | `auto_restart` | a session whose process died goes on; without it, it only closes |
     | `error` | why the status is `error` |
     | `halted_at`, `halt_reason` | of an emergency stop; null once it was started again |
-    | `started_at` | when it was last told to run: an older session is not taken up again |
+    | `started_at` | when it was last told to run |
     | `session` | as its newest session says; see `live.status` |
     | `updated_at` | when the session said so, by the machine's clock |
     | `pid`, `process_started` | of the session's process; only both together name one |
