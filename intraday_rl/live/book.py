@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from intraday_rl.live.account import Filled, Opening
 from intraday_rl.live.brokers.broker import Order, OrderState, Report
-from intraday_rl.live.day import Filled, Opening
 
 
 class Purpose(Enum):

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from intraday_rl.live.account import NOTHING, Exit, Filled, Opening
 from intraday_rl.live.book import Purpose, SessionBook
 from intraday_rl.live.brokers.broker import OrderState
-from intraday_rl.live.day import NOTHING, Exit, Filled, Opening
 from intraday_rl.live.session import Session
 from intraday_rl.live.watchdog import Watchdog
 from intraday_rl.trading.ledger import COSTS

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from intraday_rl.errors import DataError
-from intraday_rl.live.day import Opening
+from intraday_rl.live.account import Opening
 from intraday_rl.stage import Stage
 from intraday_rl.trading.accounts import Accounts
 

@@ -13,8 +13,8 @@ from enum import Enum
 
 import pandas as pd
 
+from intraday_rl.live.account import Sight
 from intraday_rl.live.book import SessionBook
-from intraday_rl.live.day import Sight
 from intraday_rl.tasks import RiskLimits
 
 MINUTE = pd.Timedelta(minutes=1)

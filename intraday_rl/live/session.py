@@ -27,9 +27,10 @@ import pandas as pd
 
 from intraday_rl.agents.policy import Policy
 from intraday_rl.errors import IntradayRLError
+from intraday_rl.live.account import Sight
 from intraday_rl.live.brokers.broker import Broker
 from intraday_rl.live.clock import Clock
-from intraday_rl.live.day import Sight, TradingDay
+from intraday_rl.live.day import TradingDay
 from intraday_rl.live.feeds.feed import DayBars, Feed
 from intraday_rl.live.order_desk import OrderDesk
 from intraday_rl.live.risk import RiskState, jumped, lost_too_much, refusal, strange

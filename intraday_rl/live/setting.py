@@ -17,9 +17,9 @@ import pandas as pd
 
 from intraday_rl.dataset import Dataset, open_dataset
 from intraday_rl.errors import ConfigError, DataError
+from intraday_rl.live.account import Opening
 from intraday_rl.live.book import SessionBook
 from intraday_rl.live.clock import Clock
-from intraday_rl.live.day import Opening
 from intraday_rl.live.journal import Journal
 from intraday_rl.live.opening import new_account, opening_from
 from intraday_rl.loading import load_market

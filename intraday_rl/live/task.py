@@ -12,10 +12,11 @@ from typing import Any
 import pandas as pd
 
 from intraday_rl.errors import DataError
+from intraday_rl.live.account import Opening
 from intraday_rl.live.book import SessionBook
 from intraday_rl.live.clock import Clock, ReplayClock, clock_of
 from intraday_rl.live.closing import content_of, lay_out
-from intraday_rl.live.day import Opening, TradingDay
+from intraday_rl.live.day import TradingDay
 from intraday_rl.live.driving import live, replay
 from intraday_rl.live.journal import Journal
 from intraday_rl.live.making import broker_of, feed_of

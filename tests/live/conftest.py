@@ -16,11 +16,12 @@ from intraday_rl.agents.actor import ActorPolicy
 from intraday_rl.config import compose_plan
 from intraday_rl.dataset import Fold, Split, open_dataset, open_fold
 from intraday_rl.entry.job import run_plan
+from intraday_rl.live.account import Opening
 from intraday_rl.live.book import SessionBook
 from intraday_rl.live.brokers.paper import PaperBroker
 from intraday_rl.live.clock import ReplayClock
 from intraday_rl.live.closing import lay_out
-from intraday_rl.live.day import Opening, TradingDay
+from intraday_rl.live.day import TradingDay
 from intraday_rl.live.driving import replay
 from intraday_rl.live.feeds.replay import ReplayFeed
 from intraday_rl.live.journal import Journal

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from intraday_rl.errors import DataError, ModelError
-from intraday_rl.live.day import Exit, Filled
+from intraday_rl.live.account import Exit, Filled
 from intraday_rl.live.feeds.feed import upto
 from intraday_rl.market.calendar import sessions
 from tests.live.conftest import spy_test_year

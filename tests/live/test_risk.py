@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from intraday_rl.live.account import Sight
 from intraday_rl.live.book import SessionBook
 from intraday_rl.live.brokers.broker import OrderState, Report
-from intraday_rl.live.day import Sight
 from intraday_rl.live.risk import RiskState, jumped, lost_too_much, refusal, strange
 from intraday_rl.tasks import RiskLimits
 from intraday_rl.trading.kernel.layout import ACCOUNT, BOOK
