@@ -87,41 +87,43 @@ class SessionBook:
             book.take(entry)
         return book
 
+    def _sent(self) -> list[SentOrder]:
+        """All of them as they are now: the watchdog may send another one meanwhile."""
+        return list(self.orders.values())
+
     @property
     def position(self) -> float:
         """Signed shares that our fills add up to."""
-        return self.adjusted + sum(one.filled for one in self.orders.values())
+        return self.adjusted + sum(one.filled for one in self._sent())
 
     def open_orders(self) -> list[SentOrder]:
         """Those that may still be filled, in the order in which they were sent."""
-        return [one for one in self.orders.values() if one.is_open]
+        return [one for one in self._sent() if one.is_open]
 
     def fills(self) -> dict[pd.Timestamp, Filled]:
         """What was filled for each decision."""
         rows: dict[pd.Timestamp, list[SentOrder]] = {}
-        for one in self.orders.values():
+        for one in self._sent():
             if one.bar_end is not None and one.filled:
                 rows.setdefault(one.bar_end, []).append(one)
         return {bar_end: together(orders) for bar_end, orders in rows.items()}
 
     def exit(self) -> Filled:
         """What closed the position."""
-        return together([one for one in self.orders.values() if one.purpose is Purpose.exit])
+        return together([one for one in self._sent() if one.purpose is Purpose.exit])
 
     def exited_at(self) -> pd.Timestamp | None:
         """When the last of the exit was filled; None without one."""
         times = [
             one.report.filled_at
-            for one in self.orders.values()
+            for one in self._sent()
             if one.purpose is Purpose.exit and one.report and one.report.filled_at is not None
         ]
         return max(times, default=None)
 
     def sent_since(self, moment: pd.Timestamp) -> int:
         """Orders for decisions since then."""
-        return sum(
-            one.sent_at > moment and one.purpose is Purpose.decision for one in self.orders.values()
-        )
+        return sum(one.sent_at > moment and one.purpose is Purpose.decision for one in self._sent())
 
     def take(self, entry: Mapping[str, Any]) -> None:
         """One line of the journal; an event that is unknown here changes nothing."""
@@ -140,7 +142,7 @@ class SessionBook:
             case "skipped":
                 self.handled.add(pd.Timestamp(entry["bar_end"]))
             case "order":
-                self._sent(entry, time)
+                self._add(entry, time)
             case "report":
                 self.orders[entry["client_id"]].report = _report(entry)
             case "cancel":
@@ -158,7 +160,7 @@ class SessionBook:
             case "closed":
                 self.closed, self.after = True, _opening(entry)
 
-    def _sent(self, entry: Mapping[str, Any], time: pd.Timestamp) -> None:
+    def _add(self, entry: Mapping[str, Any], time: pd.Timestamp) -> None:
         opening_of = entry["opening_of"]
         order = Order(
             client_id=entry["client_id"],

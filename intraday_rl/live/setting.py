@@ -32,6 +32,7 @@ from intraday_rl.plan import Plan
 from intraday_rl.records import SeedFolder, state_folder
 from intraday_rl.stage import Stage
 from intraday_rl.tasks import BrokerKind, FeedKind, Paper, parse_day
+from intraday_rl.trading.book import RUIN_FRACTION
 from intraday_rl.trading.ledger import read_ledger
 from intraday_rl.trained_model import TrainedModel, open_to_play
 
@@ -64,6 +65,14 @@ class Setting:
         """The account that the session begins with."""
         before = None if self.task.agent is None else last_closed(self.folder.parent, self.day)
         if before is not None:
+            least = self.plan.env.initial_equity * RUIN_FRACTION
+            if before.equity < least:
+                raise ConfigError(
+                    "task.agent",
+                    self.task.agent,
+                    f"its account is ruined: {before.equity:.2f} USD are left of which it needs "
+                    f"{least:g}; make another agent",
+                )
             return before
         dataset = open_dataset(self.plan, self.history, keep_features=False)
         self._check_schema(dataset)

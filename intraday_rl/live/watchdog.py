@@ -22,6 +22,7 @@ CUTOFF, FLATTEN = "cutoff", "flatten"
 LOOK_SECONDS = 1.0  # of the session's clock
 SHORTEST_LOOK_SECONDS = 0.1  # of the machine's: a fast clock must not keep it busy
 LEAVING_SECONDS = 5.0
+LATE_EXIT = pd.Timedelta(seconds=60)
 
 
 @dataclass(slots=True)
@@ -66,9 +67,9 @@ class Watchdog:
             if reason is None:
                 return
             self.desk.leave(reason, now)
-        at_cutoff = now >= self.exit_at - self.lead
-        early = self.lead > pd.Timedelta(0)
-        if self.desk.flatten(self.exit_at if at_cutoff and not early else None, now):
+        # Sent before the boundary, or long after it, the exit cannot fill at its opening.
+        in_time = pd.Timedelta(0) <= now - self.exit_at <= LATE_EXIT
+        if self.desk.flatten(self.exit_at if in_time else None, now):
             self.flat_at = self.flat_at or now
         elif book.position != 0.0 or book.open_orders():
             self.flat_at = None

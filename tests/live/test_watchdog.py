@@ -107,6 +107,7 @@ def test_a_session_begun_again_after_the_cutoff_is_closed_at_the_first_look(play
     session.step(late)
     watchdog.look(late)
     assert session.desk.book.position == 0.0
+    assert session.desk.book.exited_at() == late  # nothing is booked at a price of the past
 
 
 def test_an_error_in_a_look_does_not_end_the_looking(playing):

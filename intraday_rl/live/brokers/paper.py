@@ -64,7 +64,9 @@ class PaperBroker:
         with self._lock:
             self._last_close = known.last_close() or self._last_close
             for client_id, order in self._open():
-                if order.opening_of is not None:
+                if order.opening_of is None:
+                    self._fill_at_once(client_id, order)
+                else:
                     opening = feed.opening(order.opening_of, now)
                     if opening is not None and self._may_fill(order, opening[0]):
                         self._fill(client_id, order, opening[1], opening[0])
@@ -76,8 +78,8 @@ class PaperBroker:
         with self._lock:
             if order.client_id not in self._orders:
                 self._note("accepted", order=_plain(order))
-                if order.opening_of is None and self._last_close is not None:
-                    self._fill(order.client_id, order, self._last_close, self._clock.now())
+                if order.opening_of is None:
+                    self._fill_at_once(order.client_id, order)
             return self._reports[order.client_id]
 
     def find(self, client_id: str) -> Report | None:
@@ -121,6 +123,11 @@ class PaperBroker:
                 self._note("cancelled", client_id=client_id, reason=NO_BAR)
         elif now >= order.opening_of + self._exit_patience and self._last_close is not None:
             self._fill(client_id, order, self._last_close, order.opening_of)
+
+    def _fill_at_once(self, client_id: str, order: Order) -> None:
+        """At the last close; a broker that has just begun again may not know it yet."""
+        if self._last_close is not None:
+            self._fill(client_id, order, self._last_close, self._clock.now())
 
     def _fill(self, client_id: str, order: Order, price: float, at: pd.Timestamp) -> None:
         direction = 1.0 if order.shares > 0.0 else -1.0
