@@ -41,7 +41,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# The closing quote may be missing: then all the rest is inside the string. If it had to be there,
+# every quote of a string that never ends would be tried as the beginning of another one.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 
 
 class SecurityHeaders:

@@ -23,6 +23,7 @@ STATUSES: dict[type[IntradayRLError], int] = {
 }
 RETRY_SECONDS = "5"
 LONGEST_MESSAGE = 1_000
+MOST_PROBLEMS = 100  # said of one payload: a body holds thousands of unknown keys
 
 
 def add_refusals(app: FastAPI, choices: Choices) -> None:
@@ -61,7 +62,7 @@ def unprocessable(problems: Sequence[tuple[Sequence[str | int], str]]) -> JSONRe
     """422 with the path of each field and what is wrong with it."""
     detail = [
         {"loc": list(path), "msg": message[:LONGEST_MESSAGE], "type": "refused"}
-        for path, message in problems
+        for path, message in problems[:MOST_PROBLEMS]
     ]
     return JSONResponse({"detail": detail}, 422)
 
