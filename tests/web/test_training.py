@@ -13,13 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intraday_rl.config import compose_plan, saved
+from intraday_rl.config.bundles import bundles
 from intraday_rl.config.describing import described, presets
 from intraday_rl.errors import ConfigError
 from intraday_rl.jobs.job import JobState
 from intraday_rl.web import dry_run
 from intraday_rl.web.choices import Choices
+from intraday_rl.web.wire import Wire
 from intraday_rl.web.words import literal, words_of
-from tests.web.conftest import MODEL
+from tests.web.conftest import MODEL, served
 
 pytestmark = pytest.mark.slow("service")
 
@@ -167,7 +169,16 @@ def desk_started_with(desk, own):
     """The same desk on a server that was started with these words."""
     choices = Choices(described(), presets())
     choices.stand_on(saved(compose_plan(["task=serve", *own])), own)
-    return replace(desk, own_words=own, choices=choices)
+    return replace(desk, own_words=own, choices=choices, wire=Wire(choices), bundles=bundles(own))
+
+
+def planned_on(desk, own, payload):
+    """The plan of a job on a server that was started with these words."""
+    desk = desk_started_with(desk, [*desk.own_words, *own])
+    with served(desk) as client:
+        answer = client.post("/api/walk-forward/command", json=payload)
+    assert answer.status_code == 200, answer.text
+    return compose_plan(words_in(answer.json()["command"]))
 
 
 def test_the_servers_own_words_give_way_to_what_a_job_chooses(desk):
@@ -181,6 +192,49 @@ def test_the_servers_own_words_give_way_to_what_a_job_chooses(desk):
     assert desk.completed(["symbol=QQQ"]) == (*own, "symbol=QQQ")
     again = ["data=parquet"]  # the server's own option, said again, has the server's values
     assert desk.completed(again) == (*(word for word in own if word not in again), *again)
+
+
+def test_a_preset_that_a_job_chooses_beats_whatever_the_server_was_started_with(desk):
+    slippage = ["env/slippage=cents", "env.slippage.per_share=0.05"]
+    payload = {"preset": "aggressive", "agent": {"kind": "sac", "gamma": 0.9}}
+    for words in (["agent.learning_rate=0.001", "agent.n_envs=4"], ["preset=balanced"],
+                  ["experiment=quickstart"], ["debug=tiny"], ["agent=hold"], slippage):  # fmt: skip
+        plan = planned_on(desk, words, payload)
+        found = (plan.agent.learning_rate, plan.agent.batch_size, plan.agent.gamma)
+        assert found == (5e-4, 128, 0.9), words
+        assert plan.env.action.max_position == 1.0
+        assert plan.env.slippage == compose_plan(["preset=aggressive"]).env.slippage
+    kept = planned_on(desk, ["agent.n_envs=4", "agent.tau=0.5"], payload).agent
+    assert (kept.n_envs, kept.tau) == (4, 0.01)
+
+
+@pytest.mark.parametrize("word", ["preset=balanced", "experiment=quickstart", "debug=tiny"])
+def test_every_kind_of_the_schema_is_taken_whatever_the_server_was_started_with(desk, word):
+    started = desk_started_with(desk, [*desk.own_words, word])
+    for group in ("agent", "data", "windows", "env/slippage"):
+        for option, one in started.choices.groups[group]["options"].items():
+            if any(field["required"] for field in one["fields"]):
+                continue
+            said = [f"{group}={option}"]
+            assert started.planned(started.completed(["task=walk_forward", *said])), said
+
+
+def test_what_the_server_was_started_with_stays_where_a_job_chooses_something_else(desk):
+    plan = planned_on(desk, ["preset=balanced"], {"agent": {"kind": "hold"}})
+    assert plan.env.action.max_position == 0.85
+    plan = planned_on(desk, ["preset=balanced", "debug=tiny"], {"windows": {"kind": "canonical"}})
+    assert (plan.agent.batch_size, plan.agent.gamma) == (32, 0.99)  # debug over preset, as ever
+    assert not plan.registry.register
+    plan = planned_on(desk, ["preset=balanced"], {"preset": "aggressive"})
+    assert plan.agent.gamma == 0.95
+
+
+def test_a_servers_preset_is_written_out_only_where_a_part_of_it_falls_away(desk):
+    started = desk_started_with(desk, ["preset=balanced"])
+    assert started.completed(["task=walk_forward"]) == ("preset=balanced", "task=walk_forward")
+    words = started.completed(["agent=hold"])
+    assert "preset=balanced" not in words
+    assert not [word for word in words if word.startswith("agent.")]
 
 
 def test_the_defaults_that_are_shown_are_those_of_the_server(desk):
