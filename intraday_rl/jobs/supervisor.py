@@ -15,13 +15,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from signal import SIGINT, SIGTERM
 
 from filelock import FileLock, Timeout
 
 from intraday_rl.errors import ConfigError
-from intraday_rl.jobs.job import Job, JobState
+from intraday_rl.jobs.job import Job, JobState, Order
 from intraday_rl.jobs.process import Child, adopt, begin
 from intraday_rl.jobs.progress import Progress, tail_of
 from intraday_rl.jobs.store import JobStore
@@ -43,10 +44,19 @@ class _Watched:
 
 
 class Supervisor:
-    """Runs up to `workers` jobs of a store at a time; one supervisor a store."""
+    """Runs up to `workers` jobs of a store at a time; one supervisor a store.
 
-    def __init__(self, store: JobStore, workers: int, cancel_grace_seconds: float) -> None:
-        self._store, self._workers = store, workers
+    `subject_of`: see `JobStore.claim`.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        workers: int,
+        cancel_grace_seconds: float,
+        subject_of: Callable[[Order], str | None] | None = None,
+    ) -> None:
+        self._store, self._workers, self._subject_of = store, workers, subject_of
         self._grace = cancel_grace_seconds
         self._watched: dict[str, _Watched] = {}
         self._lock = FileLock(store.folder / "supervisor.lock")
@@ -94,7 +104,7 @@ class Supervisor:
             else:
                 self._hear(job_id, watched)
         while len(self._watched) < self._workers and not self._leaving.is_set():
-            job = self._store.claim()
+            job = self._store.claim(self._subject_of)
             if job is None:
                 return
             self._begin(job)

@@ -12,6 +12,7 @@ from intraday_rl.jobs.store import JobStore
 from intraday_rl.plan import Plan
 from intraday_rl.roster.store import Roster
 from intraday_rl.tasks import Serve
+from intraday_rl.tracking.registry_file import Registry, from_file
 from intraday_rl.web.choices import Choices
 from intraday_rl.web.precedence import Bundles, standing_words
 from intraday_rl.web.wire import Wire
@@ -57,6 +58,11 @@ class Desk:
     @property
     def outputs(self) -> Path:
         return Path(self.plan.paths.outputs)
+
+    @property
+    def registry(self) -> Registry:
+        """What `registry.json` says; the server never asks MLflow itself."""
+        return from_file(self.outputs) or Registry(None, {})
 
     def planned(self, words: Sequence[str]) -> Plan:
         """The plan of a job, checked as on a command line; Hydra composes one at a time."""

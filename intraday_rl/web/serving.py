@@ -14,6 +14,7 @@ from intraday_rl.jobs.supervisor import Supervisor
 from intraday_rl.tasks import Serve
 from intraday_rl.web.app import create_app
 from intraday_rl.web.desk import Desk
+from intraday_rl.web.subjects import subjects_by_now
 from intraday_rl.web.token import Token
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,12 @@ def serve(desk: Desk, token: Token, beside: Sequence[AbstractContextManager[obje
     with ExitStack() as stack:
         listener = stack.enter_context(_listener(options))
         stack.enter_context(
-            Supervisor(desk.jobs, options.job_workers, options.cancel_grace_seconds)
+            Supervisor(
+                desk.jobs,
+                options.job_workers,
+                options.cancel_grace_seconds,
+                subjects_by_now(desk),
+            )
         )
         for one in beside:
             stack.enter_context(one)

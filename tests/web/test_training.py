@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -17,8 +18,11 @@ from intraday_rl.config.bundles import bundles
 from intraday_rl.config.describing import described, presets
 from intraday_rl.errors import ConfigError
 from intraday_rl.jobs.job import JobState
+from intraday_rl.records import read_json, write_json
 from intraday_rl.web import dry_run
 from intraday_rl.web.choices import Choices
+from intraday_rl.web.routes import training
+from intraday_rl.web.subjects import subjects_by_now
 from intraday_rl.web.wire import Wire
 from intraday_rl.web.words import literal, words_of
 from tests.web.conftest import MODEL, served
@@ -306,6 +310,44 @@ def test_a_periodic_fine_tune_waits_for_the_close(client, registered):
         answer = client.post("/api/fine-tune", json={"model": "champion", "cron": cron})
         assert answer.status_code == 422
         assert answer.json()["detail"][0]["loc"] == ["body", "cron"]
+
+
+def test_the_same_periodic_fine_tune_is_refused_until_the_first_is_cancelled(client, registered):
+    registered()
+    payload = {"model": "champion", "cron": "30 17 * * 1-5"}
+    first = client.post("/api/fine-tune", json=payload).json()["job_id"]
+    answer = client.post("/api/fine-tune", json=payload)
+    assert answer.status_code == 409
+    assert first in answer.json()["detail"]
+    assert client.post("/api/fine-tune", json={**payload, "days": 40}).status_code == 202
+    client.post(f"/api/jobs/{first}/cancel")
+    assert client.post("/api/fine-tune", json=payload).status_code == 202
+
+
+def test_an_alias_locks_the_version_that_it_names_when_the_job_begins(
+    client, desk, registered, monkeypatch
+):
+    registered()
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    monkeypatch.setattr(training, "next_due", lambda cron, after: long_ago)
+    payload = {"model": "champion", "cron": "30 17 * * 1-5"}
+    job_id = client.post("/api/fine-tune", json=payload).json()["job_id"]
+    file = desk.outputs / "registry.json"
+    content = read_json(file)
+    content["models"][MODEL]["aliases"]["champion"] = 2
+    write_json(file, content)
+    by_now = subjects_by_now(desk)
+    assert desk.jobs.claim(by_now).id == job_id
+    assert client.post("/api/fine-tune", json={"model": f"{MODEL}:2"}).status_code == 409
+    assert client.post("/api/fine-tune", json={"model": f"{MODEL}:1"}).status_code == 202
+    assert desk.jobs.claim(by_now) is not None
+
+
+def test_a_job_whose_model_is_gone_begins_and_says_so_itself(client, desk, registered):
+    registered()
+    job_id = client.post("/api/fine-tune", json={"model": "champion"}).json()["job_id"]
+    (desk.outputs / "registry.json").unlink()
+    assert desk.jobs.claim(subjects_by_now(desk)).id == job_id
 
 
 def test_options_of_a_fine_tune_are_refused_by_their_own_names(client, registered):
