@@ -131,6 +131,8 @@ class Supervisor:
             self._watched[job.id] = _Watched(child, progress)
             return
         progress.read()
+        if job.pid is not None:  # else it has told nothing, and what is known stays
+            self._store.heard(job.id, **_told(progress))
         self._conclude(job, progress, None, was_watched=False)
 
     def _end(self, watched: _Watched) -> None:
@@ -179,11 +181,14 @@ class Supervisor:
 
 def _news(watched: _Watched) -> dict[str, object]:
     return {
-        "run_key": watched.progress.run_key,
-        "progress": watched.progress.shown(),
+        **_told(watched.progress),
         "cpu_seconds": round(watched.child.cpu_seconds, 2),
         "peak_memory_bytes": watched.child.peak_memory_bytes,
     }
+
+
+def _told(progress: Progress) -> dict[str, object]:
+    return {"run_key": progress.run_key, "progress": progress.shown()}
 
 
 def _why(status: int | None, tail: list[str], was_watched: bool) -> str:

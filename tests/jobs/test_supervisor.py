@@ -267,6 +267,38 @@ def test_progress_is_the_mean_over_fits_and_half_a_line_is_waited_for(tmp_path, 
     assert json.dumps(progress.shown(), allow_nan=False)
 
 
+def test_a_share_is_never_more_than_all_and_what_ended_well_is_done(tmp_path, monkeypatch):
+    file = tmp_path / "events.jsonl"
+    monkeypatch.setenv(VARIABLE, str(file))
+    progress = Progress(file)
+    tell("run", run_key="abc")
+    progress.read()
+    assert progress.shown() is None  # nothing is fitted yet
+    tell("fits", fits=[{"window": "a", "seed": 0}, {"window": "b", "seed": 0}])
+    tell("progress", window="a", seed=0, done=112, total=100)
+    progress.read()
+    assert progress.shown()["share"] == 0.5
+    assert progress.shown()["fits"][0]["done"] == 100
+    tell("ended", status=0, error=None)
+    progress.read()
+    assert progress.shown()["share"] == 1.0
+
+
+def test_what_a_job_told_while_no_server_was_there_is_known_to_the_next_one(store):
+    script = TELLS + (
+        "tell(event='run', run_key='abc'); tell(event='fits', fits=[{'window': 'a', 'seed': 0}])\n"
+        "tell(event='ended', status=0)"
+    )
+    job_id = submitted(store, script)
+    store.claim()
+    child = begin((script,), store.log(job_id), store.events(job_id), job_id)
+    store.begun(job_id, child.pid, child.started)
+    child.popen.wait()
+    with Supervisor(store, 0, 1.0):
+        job = known(store, job_id)
+    assert (job.state, job.run_key, job.progress["share"]) == (JobState.done, "abc", 1.0)
+
+
 def test_nothing_is_told_where_nobody_listens(tmp_path, monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.chdir(tmp_path)
