@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from intraday_rl.config import compose_plan
+from intraday_rl.config.bundles import bundles
 from intraday_rl.config.describing import described, presets
 from intraday_rl.errors import ConfigError
 from intraday_rl.interruption import Interrupted
@@ -54,6 +55,7 @@ def run(plan: Plan, context: Context) -> Outcome:
     desk = Desk(
         plan=plan,
         own_words=own,
+        bundles=bundles(own),
         compose=compose_plan,
         survey=lambda: _surveyed(Path(plan.paths.outputs)),
         choices=choices,

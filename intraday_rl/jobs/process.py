@@ -15,6 +15,7 @@ import psutil
 
 from intraday_rl.events import VARIABLE as EVENTS
 
+JOB = "INTRADAY_RL_JOB"  # the job's id, by which a process is found that nobody has noted down
 SECRETS = ("INTRADAY_RL_TOKEN",)  # the server's own, which no job needs
 SAME_START_SECONDS = 1.0  # the clock by which the system tells start times may be corrected
 
@@ -24,10 +25,10 @@ def command_of(words: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "intraday_rl", *words]
 
 
-def environment(events: Path | None = None) -> dict[str, str]:
-    """What a child sees of the server's environment."""
-    seen = {key: value for key, value in os.environ.items() if key not in (*SECRETS, EVENTS)}
-    return seen if events is None else {**seen, EVENTS: str(events)}
+def environment(**own: str) -> dict[str, str]:
+    """What a child sees of the server's environment, and what is its own."""
+    hidden = (*SECRETS, EVENTS, JOB)
+    return {key: value for key, value in os.environ.items() if key not in hidden} | own
 
 
 @dataclass(slots=True)
@@ -98,8 +99,11 @@ class Child:
         return []
 
 
-def begin(words: Sequence[str], log: Path, events: Path) -> Child:
-    """Start a job: its output goes to `log`, what it tells to `events`, so that both outlive us."""
+def begin(words: Sequence[str], log: Path, events: Path, job_id: str | None = None) -> Child:
+    """Start a job: its output goes to `log`, what it tells to `events`, so that both outlive us.
+
+    With its id it is found again by `find`.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     events.write_bytes(b"")
     with log.open("ab") as output:
@@ -108,7 +112,7 @@ def begin(words: Sequence[str], log: Path, events: Path) -> Child:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=environment(events),
+            env=environment(**{EVENTS: str(events)}, **({JOB: job_id} if job_id else {})),
             start_new_session=True,
         )
     return Child(psutil.Process(popen.pid), popen)
@@ -123,6 +127,20 @@ def adopt(pid: int | None, started: float | None) -> Child | None:
         if abs(child.started - started) < SAME_START_SECONDS and child.is_alive:
             return child
     return None
+
+
+def find(job_id: str) -> Child | None:
+    """The process that carries out a job, by its environment.
+
+    Its workers have the same; it is the one that leads the session, and began first.
+    """
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, ProcessLookupError):
+            leads = os.getsid(process.pid) == process.pid
+            if leads and process.environ().get(JOB) == job_id and _lives(process):
+                found.append((process.create_time(), process))
+    return Child(min(found)[1]) if found else None
 
 
 def _lives(process: psutil.Process) -> bool:

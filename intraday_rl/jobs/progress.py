@@ -36,8 +36,13 @@ class Progress:
                 self._take(told)
         return bool(lines)
 
-    def shown(self) -> dict[str, Any]:
-        """`share` done, `eta_seconds` (null until known), and every fit."""
+    def shown(self) -> dict[str, Any] | None:
+        """`share` done, `eta_seconds` (null until known), every fit; null where nothing is fitted.
+
+        What ended well is done, also if a fit's last news came before its last decision.
+        """
+        if not self._fits:
+            return None
         return {
             "share": round(self.share, 6),
             "eta_seconds": self._seconds_left(),
@@ -47,6 +52,8 @@ class Progress:
     @property
     def share(self) -> float:
         """Of all decisions, fits counting alike; 1 only when all are over."""
+        if self.ended is not None and self.ended.get("status") == 0:
+            return 1.0
         if not self._fits:
             return 0.0
         return sum(_share(fit) for fit in self._fits.values()) / len(self._fits)
@@ -60,7 +67,7 @@ class Progress:
                 self._fit(fit)
         elif event == "progress":
             fit = self._fit(told)
-            fit |= {"done": told["done"], "total": told["total"]}
+            fit |= {"done": min(told["done"], told["total"]), "total": told["total"]}
             if told.get("validation_sharpe") is not None:
                 fit["validation_sharpe"] = told["validation_sharpe"]
             self._timed(told["time"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ class QueueFull(IntradayRLError):
 
 
 class SubjectBusy(IntradayRLError):
-    """Another job works on the same thing, or is about to."""
+    """Another job works on the same thing, or is about to, once or again and again."""
 
 
 class KeyReused(IntradayRLError):
@@ -65,6 +65,7 @@ class JobStore:
                 return known, False
             if order.subject is not None and order.due is None:
                 self._refuse_busy(rows, order.subject, now)
+            self._refuse_again(rows, order)
             waiting = rows.execute("SELECT count(*) FROM jobs WHERE state = 'queued'").fetchone()[0]
             if waiting >= most_queued:
                 raise QueueFull(
@@ -100,33 +101,41 @@ class JobStore:
             ).fetchall()
         return [job_of(row) for row in found]
 
-    def claim(self) -> Job | None:
+    def claim(self, subject_of: Callable[[Order], str | None] | None = None) -> Job | None:
         """The next job that is due and whose subject is free, now marked as running.
 
-        A periodic one leaves its successor behind in the same transaction, so that the series
-        ends only when that is cancelled.
+        `subject_of`: what an order means by now, as a name may have got another meaning since it
+        was submitted. A periodic job leaves its successor behind in the same transaction, so that
+        the series ends only when that is cancelled.
         """
+        with reading(self._file) as rows:
+            found = rows.execute(
+                "SELECT * FROM jobs WHERE state = 'queued' AND (due IS NULL OR due <= ?) "
+                "ORDER BY number",
+                (_now(),),
+            ).fetchall()
+        for job in map(job_of, found):
+            subject = job.order.subject if subject_of is None else subject_of(job.order)
+            if self._claim(job, subject):
+                return self.get(job.id)
+        return None
+
+    def _claim(self, job: Job, subject: str | None) -> bool:
+        """Whether it still waited and its subject was free: now it runs."""
         now = _now()
         with writing(self._file) as rows:
-            row = rows.execute(
-                "SELECT * FROM jobs AS next WHERE state = 'queued' AND (due IS NULL OR due <= ?) "
-                "AND NOT EXISTS (SELECT 1 FROM jobs AS other WHERE other.state = 'running' "
-                "AND other.subject = next.subject) ORDER BY number LIMIT 1",
-                (now,),
-            ).fetchone()
-            if row is None:
-                return None
-            job = job_of(row)
-            if job.order.cron is not None and job.starts == 0:
+            claimed = rows.execute(
+                "UPDATE jobs SET state = 'running', started_at = ?, starts = starts + 1, "
+                "subject = ?, pid = NULL, process_started = NULL "
+                "WHERE id = ? AND state = 'queued' AND NOT EXISTS (SELECT 1 FROM jobs AS other "
+                "WHERE other.state = 'running' AND other.subject = ?)",
+                (now, subject, job.id, subject),
+            ).rowcount
+            if claimed and job.order.cron is not None and job.starts == 0:
                 due = next_due(job.order.cron, datetime.now(UTC)).isoformat()
                 order = replace(job.order, due=due, idempotency_key=None)
                 insert(rows, Job(uuid.uuid4().hex, order, JobState.queued, now))
-            rows.execute(
-                "UPDATE jobs SET state = 'running', started_at = ?, starts = starts + 1, "
-                "pid = NULL, process_started = NULL WHERE id = ?",
-                (now, job.id),
-            )
-        return self.get(job.id)
+        return bool(claimed)
 
     def begun(self, job_id: str, pid: int, process_started: float) -> None:
         """Which process carries it out."""
@@ -207,6 +216,21 @@ class JobStore:
         ).fetchone()
         if row is not None:
             raise SubjectBusy(f"{subject}: job {row['id']} is at it ({row['state']})")
+
+    @staticmethod
+    def _refuse_again(rows: Connection, order: Order) -> None:
+        """A series that is under way already: its next job waits, whatever becomes of this one."""
+        if order.cron is None:
+            return
+        found = rows.execute(
+            "SELECT * FROM jobs WHERE state = 'queued' AND kind = ? AND cron = ?",
+            (order.kind, order.cron),
+        ).fetchall()
+        for job in map(job_of, found):
+            if job.order.payload == order.payload:
+                raise SubjectBusy(
+                    f"cron={order.cron}: job {job.id} waits to do the same; cancel it to begin anew"
+                )
 
     @staticmethod
     def _forget(rows: Connection) -> list[str]:

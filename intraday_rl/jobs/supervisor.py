@@ -5,7 +5,7 @@
 | its process ended with 0 | done |
 | it was to be cancelled | cancelled, when the whole group is gone |
 | a signal asked it to end (130, 143) | queued: the same command goes on from its checkpoint |
-| it ended otherwise | failed |
+| it ended otherwise, or nobody can say how, as it was begun by an earlier server | failed |
 | the server was away, and the process lives | watched on |
 | the server was away, and the process is gone without an end | queued, as after a signal |
 """
@@ -15,14 +15,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from signal import SIGINT, SIGTERM
 
 from filelock import FileLock, Timeout
 
 from intraday_rl.errors import ConfigError
-from intraday_rl.jobs.job import Job, JobState
-from intraday_rl.jobs.process import Child, adopt, begin
+from intraday_rl.jobs.job import Job, JobState, Order
+from intraday_rl.jobs.process import Child, adopt, begin, find
 from intraday_rl.jobs.progress import Progress, tail_of
 from intraday_rl.jobs.store import JobStore
 
@@ -43,10 +44,19 @@ class _Watched:
 
 
 class Supervisor:
-    """Runs up to `workers` jobs of a store at a time; one supervisor a store."""
+    """Runs up to `workers` jobs of a store at a time; one supervisor a store.
 
-    def __init__(self, store: JobStore, workers: int, cancel_grace_seconds: float) -> None:
-        self._store, self._workers = store, workers
+    `subject_of`: see `JobStore.claim`.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        workers: int,
+        cancel_grace_seconds: float,
+        subject_of: Callable[[Order], str | None] | None = None,
+    ) -> None:
+        self._store, self._workers, self._subject_of = store, workers, subject_of
         self._grace = cancel_grace_seconds
         self._watched: dict[str, _Watched] = {}
         self._lock = FileLock(store.folder / "supervisor.lock")
@@ -94,7 +104,7 @@ class Supervisor:
             else:
                 self._hear(job_id, watched)
         while len(self._watched) < self._workers and not self._leaving.is_set():
-            job = self._store.claim()
+            job = self._store.claim(self._subject_of)
             if job is None:
                 return
             self._begin(job)
@@ -102,24 +112,28 @@ class Supervisor:
     def _begin(self, job: Job) -> None:
         log, events = self._store.log(job.id), self._store.events(job.id)
         try:
-            child = begin(job.order.words, log, events)
+            child = begin(job.order.words, log, events, job.id)
         except OSError as error:
             self._store.ended(
                 job.id, JobState.failed, exit_status=None, error=str(error), log_tail=[]
             )
             return
-        self._store.begun(job.id, child.pid, child.started)
         self._watched[job.id] = _Watched(child, Progress(events))
+        self._store.begun(job.id, child.pid, child.started)
 
     def _take_over(self, job: Job) -> None:
         progress = Progress(self._store.events(job.id))
-        child = adopt(job.pid, job.process_started)
+        # A server that was killed at the wrong moment has begun it without writing its number down.
+        child = find(job.id) if job.pid is None else adopt(job.pid, job.process_started)
         if child is not None:
+            self._store.begun(job.id, child.pid, child.started)
             logger.info("job %s: still running as process %d", job.id, child.pid)
             self._watched[job.id] = _Watched(child, progress)
             return
         progress.read()
-        self._conclude(job, progress, None)
+        if job.pid is not None:  # else it has told nothing, and what is known stays
+            self._store.heard(job.id, **_told(progress))
+        self._conclude(job, progress, None, was_watched=False)
 
     def _end(self, watched: _Watched) -> None:
         """SIGTERM first; after the grace SIGKILL for whoever is left."""
@@ -142,36 +156,44 @@ class Supervisor:
     def _settle(self, job: Job, watched: _Watched) -> None:
         watched.progress.read()
         self._store.heard(job.id, **_news(watched))
-        self._conclude(job, watched.progress, watched.child.exit_status)
+        self._conclude(job, watched.progress, watched.child.exit_status, was_watched=True)
 
-    def _conclude(self, job: Job, progress: Progress, status: int | None) -> None:
+    def _conclude(
+        self, job: Job, progress: Progress, status: int | None, *, was_watched: bool
+    ) -> None:
         told = progress.ended or {}
         status = told.get("status") if status is None else status
         tail = tail_of(self._store.log(job.id))
         current = self._store.get(job.id)
+        lost = status is None and not was_watched
         if current is not None and current.cancel_asked and status != 0:
             state, error = JobState.cancelled, None
         elif status == 0:
             state, error = JobState.done, None
-        elif (status is None or status in ASKED_TO_END) and job.starts < MOST_STARTS:
+        elif (lost or status in ASKED_TO_END) and job.starts < MOST_STARTS:
             logger.info("job %s: its process is gone; it goes on", job.id)
             self._store.again(job.id)
             return
         else:
-            state, error = JobState.failed, told.get("error") or _why(status, tail)
+            state, error = JobState.failed, told.get("error") or _why(status, tail, was_watched)
         self._store.ended(job.id, state, exit_status=status, error=error, log_tail=tail)
 
 
 def _news(watched: _Watched) -> dict[str, object]:
     return {
-        "run_key": watched.progress.run_key,
-        "progress": watched.progress.shown(),
+        **_told(watched.progress),
         "cpu_seconds": round(watched.child.cpu_seconds, 2),
         "peak_memory_bytes": watched.child.peak_memory_bytes,
     }
 
 
-def _why(status: int | None, tail: list[str]) -> str:
+def _told(progress: Progress) -> dict[str, object]:
+    return {"run_key": progress.run_key, "progress": progress.shown()}
+
+
+def _why(status: int | None, tail: list[str], was_watched: bool) -> str:
+    if status is None and was_watched:
+        return "its process was killed; is memory short?"
     if status is None:
         return f"its process was lost {MOST_STARTS} times"
     if status < 0:

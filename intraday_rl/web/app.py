@@ -13,6 +13,7 @@ from intraday_rl.web.guard import (
     BODY_SECONDS,
     FAILED_SECONDS,
     BodyChecked,
+    NotTooMany,
     SecurityHeaders,
     TokenRequired,
 )
@@ -54,6 +55,7 @@ def create_app(
         redirect_slashes=False,
         middleware=[
             Middleware(SecurityHeaders),
+            Middleware(NotTooMany),
             Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
             Middleware(TokenRequired, token=token, failed_seconds=failed_seconds),
             Middleware(BodyChecked, body_seconds=body_seconds),

@@ -76,6 +76,11 @@ class Choices:
             },
         }  # fmt: skip
 
+    def keys_of(self, preset: str) -> frozenset[str]:
+        """Which keys a preset sets."""
+        values = self.presets[preset]["values"]
+        return frozenset(".".join(path) for path, _ in _flat(values, ()))
+
     def payload_of(self, preset: str) -> dict[str, Any]:
         """What a request without that preset would say to mean the same."""
         content = self.presets[preset]

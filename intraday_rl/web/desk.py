@@ -12,7 +12,9 @@ from intraday_rl.jobs.store import JobStore
 from intraday_rl.plan import Plan
 from intraday_rl.roster.store import Roster
 from intraday_rl.tasks import Serve
-from intraday_rl.web.choices import TOP, Choices
+from intraday_rl.tracking.registry_file import Registry, from_file
+from intraday_rl.web.choices import Choices
+from intraday_rl.web.precedence import Bundles, standing_words
 from intraday_rl.web.wire import Wire
 
 MOST_DRY_RUNS = 2
@@ -27,6 +29,7 @@ class Desk:
     |---|---|
     | `plan` | of `task=serve`: paths, tracking and processes of every job come from it |
     | `own_words` | what the server was started with beside `task`: the defaults of every job |
+    | `bundles` | what those of them stand for that stand for several, such as `preset=...` |
     | `compose` | words -> the checked plan |
     | `survey` | every run under `paths.outputs` and how it stands |
     """
@@ -39,6 +42,7 @@ class Desk:
     wire: Wire
     jobs: JobStore
     roster: Roster
+    bundles: Bundles = field(default_factory=dict)
     composing: threading.Lock = field(default_factory=threading.Lock)
     dry_runs: threading.Semaphore = field(
         default_factory=lambda: threading.Semaphore(MOST_DRY_RUNS)
@@ -55,33 +59,17 @@ class Desk:
     def outputs(self) -> Path:
         return Path(self.plan.paths.outputs)
 
+    @property
+    def registry(self) -> Registry:
+        """What `registry.json` says; the server never asks MLflow itself."""
+        return from_file(self.outputs) or Registry(None, {})
+
     def planned(self, words: Sequence[str]) -> Plan:
         """The plan of a job, checked as on a command line; Hydra composes one at a time."""
         with self.composing:
             return self.compose(words)
 
     def completed(self, words: Sequence[str]) -> tuple[str, ...]:
-        """A job's words on top of the server's own.
-
-        What the server says about an option would not fit a job that chooses another one.
-        """
-        chosen = dict(word.split("=", 1) for word in words if _is_choice(word))
-        own = [
-            word
-            for word in self.own_words
-            if not any(self._is_replaced(word, group, one) for group, one in chosen.items())
-        ]
+        """A job's words on top of those of the server's own that they leave standing."""
+        own = standing_words(words, self.own_words, self.choices, self.bundles)
         return (*own, *words)
-
-    def _is_replaced(self, word: str, group: str, option: str) -> bool:
-        """Said again, or said of another option than the job's."""
-        key = word.partition("=")[0].lstrip("+~")
-        known = self.choices.groups.get(group)
-        differs = known is None or known["default"] != option
-        return key == group or (differs and key.startswith(f"{group.replace('/', '.')}."))
-
-
-def _is_choice(word: str) -> bool:
-    """`group=option`; a value's key has a dot, or lies at the top."""
-    key = word.partition("=")[0]
-    return "." not in key and key not in TOP

@@ -2,6 +2,7 @@
 
 | check | answer |
 |---|---|
+| more than `MOST_REQUESTS` at a time | 503 |
 | addressed to a name that is not ours | 400 |
 | no token, or another one | 401, after a pause that holds up this request alone |
 | more than `LARGEST_BODY` | 413 |
@@ -23,6 +24,7 @@ from intraday_rl.web.token import Token
 
 logger = logging.getLogger(__name__)
 
+MOST_REQUESTS = 512
 LARGEST_BODY = 65_536  # bytes
 BODY_SECONDS = 10.0
 DEEPEST = 16
@@ -41,7 +43,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# The closing quote may be missing: then all the rest is inside the string. If it had to be there,
+# every quote of a string that never ends would be tried as the beginning of another one.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 
 
 class SecurityHeaders:
@@ -66,6 +70,25 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+class NotTooMany:
+    """Answers up to `most` requests at a time; streams count as long as they are open."""
+
+    def __init__(self, app: ASGIApp, most: int = MOST_REQUESTS) -> None:
+        self._app, self._most = app, most
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._under_way >= self._most:
+            again = [(b"retry-after", b"1")]
+            await _refuse(send, 503, "too many requests are under way; come again", again)
+            return
+        self._under_way += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._under_way -= 1
 
 
 class TokenRequired:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,6 +28,8 @@ STATUSES: dict[type[IntradayRLError], int] = {
 }
 RETRY_SECONDS = "5"
 LONGEST_MESSAGE = 1_000
+_STEP = re.compile(r"([^.\[\]]+)|\[([0-9]{1,9})\]")  # a name, or a place in a list
+MOST_PROBLEMS = 100  # said of one payload: a body holds thousands of unknown keys
 
 
 def add_refusals(app: FastAPI, choices: Choices) -> None:
@@ -43,8 +46,7 @@ def add_refusals(app: FastAPI, choices: Choices) -> None:
 
     async def of_ours(request: Request, error: Exception) -> Response:
         if isinstance(error, ConfigError):
-            key = error.key.removeprefix("task.")
-            return unprocessable([(["body", *key.split(".")], error.remedy)])
+            return unprocessable([(_path_of(error.key), error.remedy)])
         for kind, status in STATUSES.items():
             if isinstance(error, kind):
                 headers = {"Retry-After": RETRY_SECONDS} if status == 429 else None
@@ -65,9 +67,15 @@ def unprocessable(problems: Sequence[tuple[Sequence[str | int], str]]) -> JSONRe
     """422 with the path of each field and what is wrong with it."""
     detail = [
         {"loc": list(path), "msg": message[:LONGEST_MESSAGE], "type": "refused"}
-        for path, message in problems
+        for path, message in problems[:MOST_PROBLEMS]
     ]
     return JSONResponse({"detail": detail}, 422)
+
+
+def _path_of(key: str) -> list[str | int]:
+    """Where a key of the configuration, such as `windows.folds[0]`, stands in a payload."""
+    steps = _STEP.findall(key.removeprefix("task."))
+    return ["body", *(int(number) if number else name for name, number in steps)]
 
 
 def _path(loc: Sequence[str | int], choices: Choices) -> list[str | int]:

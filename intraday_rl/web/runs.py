@@ -106,7 +106,7 @@ class Runs:
 def brief_of(folder: RunFolder) -> dict[str, Any]:
     """A run in one line; read again only when one of its files has changed."""
     files = (folder.data, folder.verdict, folder.fine_tune)
-    return _brief(folder, tuple(_changed(file) for file in files))
+    return _brief(folder, tuple(changed_ns(file) for file in files))
 
 
 @lru_cache(maxsize=4_096)
@@ -179,7 +179,8 @@ def content_of(file: Path) -> Mapping[str, Any]:
         return {}
 
 
-def _changed(file: Path) -> int:
+def changed_ns(file: Path) -> int:
+    """When it was written last; 0 if it is not there."""
     try:
         return file.stat().st_mtime_ns
     except OSError:

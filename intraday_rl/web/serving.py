@@ -14,11 +14,13 @@ from intraday_rl.jobs.supervisor import Supervisor
 from intraday_rl.tasks import Serve
 from intraday_rl.web.app import create_app
 from intraday_rl.web.desk import Desk
+from intraday_rl.web.patience import PatientProtocol
+from intraday_rl.web.subjects import subjects_by_now
 from intraday_rl.web.token import Token
 
 logger = logging.getLogger(__name__)
 
-MOST_CONNECTIONS = 512
+IDLE_SECONDS = 5  # between two requests of one connection
 LEAVING_SECONDS = 3
 
 
@@ -30,21 +32,26 @@ def serve(desk: Desk, token: Token, beside: Sequence[AbstractContextManager[obje
     options = desk.options
     settings = uvicorn.Config(
         create_app(desk, token),
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,  # whoever sends them could say anything
-        limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=LEAVING_SECONDS,
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     with ExitStack() as stack:
         listener = stack.enter_context(_listener(options))
         stack.enter_context(
-            Supervisor(desk.jobs, options.job_workers, options.cancel_grace_seconds)
+            Supervisor(
+                desk.jobs,
+                options.job_workers,
+                options.cancel_grace_seconds,
+                subjects_by_now(desk),
+            )
         )
         for one in beside:
             stack.enter_context(one)

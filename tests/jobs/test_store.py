@@ -66,6 +66,40 @@ def test_one_subject_has_one_job_at_a_time(store):
     assert claimed.id == later.id
 
 
+def test_a_subject_is_what_the_order_means_when_its_job_begins(store):
+    """A name that meant one thing when the order came may mean another by now."""
+    running = submitted(store, replace(ORDER, subject="model 5"))
+    named = submitted(store, replace(ORDER, subject="model 1", due=LONG_AGO))
+    meanings = {ORDER.words: "model 5"}
+
+    def by_now(order):
+        return meanings[order.words]
+
+    assert store.claim(by_now).id == running.id
+    assert store.claim(by_now) is None
+    meanings[ORDER.words] = "model 6"
+    claimed = store.claim(by_now)
+    assert (claimed.id, claimed.order.subject) == (named.id, "model 6")
+    with pytest.raises(SubjectBusy, match=named.id):
+        submitted(store, replace(ORDER, subject="model 6"))
+    assert submitted(store, replace(ORDER, subject="model 1"))
+
+
+def test_the_same_series_is_not_begun_twice(store):
+    series = replace(ORDER, cron="30 17 * * 1-5", due=LONG_AGO)
+    first = submitted(store, series)
+    with pytest.raises(SubjectBusy, match=first.id):
+        submitted(store, series)
+    assert submitted(store, replace(series, payload={"symbol": "QQQ"}))
+    assert submitted(store, replace(series, cron="31 17 * * 1-5"))
+    store.claim()
+    with pytest.raises(SubjectBusy, match="cancel it to begin anew"):
+        submitted(store, series)
+    (successor,) = [job for job in store.newest(10, JobState.queued) if job.order.due > LONG_AGO]
+    store.cancel(successor.id)
+    assert submitted(store, series)
+
+
 def test_many_threads_claim_every_job_once(store):
     jobs = {submitted(store).id for _ in range(8)}
     with ThreadPoolExecutor(8) as pool:

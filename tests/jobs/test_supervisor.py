@@ -20,7 +20,7 @@ from intraday_rl.errors import ConfigError
 from intraday_rl.events import VARIABLE, tell
 from intraday_rl.jobs import process
 from intraday_rl.jobs.job import Job, JobState, Order
-from intraday_rl.jobs.process import adopt
+from intraday_rl.jobs.process import adopt, begin, find
 from intraday_rl.jobs.progress import Progress
 from intraday_rl.jobs.store import JobStore
 from intraday_rl.jobs.supervisor import Supervisor
@@ -141,6 +141,68 @@ def test_a_new_supervisor_adopts_what_runs_and_its_end_is_told_by_the_job(store,
     assert (job.state, job.exit_status, job.starts) == (JobState.done, 0, 1)
 
 
+def test_an_adopted_job_that_is_killed_while_it_is_watched_has_failed_as_any_other(store):
+    job_id = submitted(store, SLEEPS)
+    first = Supervisor(store, 1, 1.0)
+    looked(first, store, lambda: "begun" in log_of(store, job_id))
+    child = first._watched[job_id].child
+    with Supervisor(store, 1, 1.0):
+        child.process.kill()
+        child.popen.wait()
+        deadline = time.monotonic() + 30
+        while not known(store, job_id).state.is_over:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    job = known(store, job_id)
+    assert (job.state, job.exit_status, job.starts) == (JobState.failed, None, 1)
+    assert "was killed" in job.error
+
+
+def test_a_process_that_nobody_wrote_down_is_found_and_not_begun_twice(store, tmp_path):
+    """The server was killed between beginning the process and writing its number down."""
+    script = TELLS + "\nwhile not os.path.exists('go'): time.sleep(0.02)\n" + DONE
+    job_id = submitted(store, script)
+    store.claim()
+    child = begin((script,), store.log(job_id), store.events(job_id), job_id)
+    assert known(store, job_id).pid is None
+    with Supervisor(store, 2, 1.0):
+        assert known(store, job_id).pid == child.pid
+        (tmp_path / "go").touch()
+        deadline = time.monotonic() + 30
+        while not known(store, job_id).state.is_over:
+            child.popen.poll()  # a parent that was killed reaps nobody
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    job = known(store, job_id)
+    assert (job.state, job.starts) == (JobState.done, 1)
+    assert log_of(store, job_id) == "a result\n"
+
+
+def test_a_worker_is_not_taken_for_the_process_of_its_job(store):
+    """What a job begins has its environment, also in a session of its own."""
+    script = (
+        "import subprocess, sys, time\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'],"
+        " start_new_session=True)\n"
+        "print('begun', flush=True); time.sleep(600)"
+    )
+    job_id = submitted(store, script)
+    child = begin((script,), store.log(job_id), store.events(job_id), job_id)
+    try:
+        deadline = time.monotonic() + 30
+        while "begun" not in log_of(store, job_id):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        found = find(job_id)
+        assert found is not None
+        assert found.pid == child.pid
+        assert find("0" * 32) is None
+    finally:
+        child.kill()
+        child.popen.wait()
+
+
 def test_a_job_whose_process_is_gone_is_queued_again(store):
     job_id = submitted(store, SLEEPS)
     first = Supervisor(store, 1, 1.0)
@@ -203,6 +265,38 @@ def test_progress_is_the_mean_over_fits_and_half_a_line_is_waited_for(tmp_path, 
     progress.read()
     assert progress.share == 0.75
     assert json.dumps(progress.shown(), allow_nan=False)
+
+
+def test_a_share_is_never_more_than_all_and_what_ended_well_is_done(tmp_path, monkeypatch):
+    file = tmp_path / "events.jsonl"
+    monkeypatch.setenv(VARIABLE, str(file))
+    progress = Progress(file)
+    tell("run", run_key="abc")
+    progress.read()
+    assert progress.shown() is None  # nothing is fitted yet
+    tell("fits", fits=[{"window": "a", "seed": 0}, {"window": "b", "seed": 0}])
+    tell("progress", window="a", seed=0, done=112, total=100)
+    progress.read()
+    assert progress.shown()["share"] == 0.5
+    assert progress.shown()["fits"][0]["done"] == 100
+    tell("ended", status=0, error=None)
+    progress.read()
+    assert progress.shown()["share"] == 1.0
+
+
+def test_what_a_job_told_while_no_server_was_there_is_known_to_the_next_one(store):
+    script = TELLS + (
+        "tell(event='run', run_key='abc'); tell(event='fits', fits=[{'window': 'a', 'seed': 0}])\n"
+        "tell(event='ended', status=0)"
+    )
+    job_id = submitted(store, script)
+    store.claim()
+    child = begin((script,), store.log(job_id), store.events(job_id), job_id)
+    store.begun(job_id, child.pid, child.started)
+    child.popen.wait()
+    with Supervisor(store, 0, 1.0):
+        job = known(store, job_id)
+    assert (job.state, job.run_key, job.progress["share"]) == (JobState.done, "abc", 1.0)
 
 
 def test_nothing_is_told_where_nobody_listens(tmp_path, monkeypatch):

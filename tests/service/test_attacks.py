@@ -71,6 +71,20 @@ def test_fifty_slow_bodies_leave_the_server_usable(server):
             wire.close()
 
 
+def test_hundreds_of_silent_connections_lock_nobody_out(server_of_the_module):
+    address = ("127.0.0.1", server_of_the_module.port)
+    wires = [socket.create_connection(address) for _ in range(600)]
+    try:
+        for _ in range(3):
+            fresh = f"http://127.0.0.1:{server_of_the_module.port}/health"
+            assert httpx2.get(fresh, timeout=10.0).status_code == 200
+        wires[-1].settimeout(20.0)
+        assert received(wires[-1]) == b""
+    finally:
+        for wire in wires:
+            wire.close()
+
+
 @pytest.mark.parametrize(
     "request_bytes",
     [

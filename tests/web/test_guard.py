@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from intraday_rl.config import compose_plan
 from intraday_rl.errors import ConfigError
-from intraday_rl.web.guard import DEEPEST, LARGEST_BODY, BodyChecked
+from intraday_rl.web.guard import DEEPEST, LARGEST_BODY, BodyChecked, _depth
 from intraday_rl.web.token import SHORTEST, Token, token_of
 from tests.web.conftest import AUTHORIZATION, TOKEN, served
 
@@ -201,6 +201,35 @@ def test_a_deeply_nested_body_is_refused(common, sign):
 def test_what_is_no_payload_is_refused(common, body):
     answer = common.post("/api/walk-forward", content=body, headers=JSON)
     assert answer.status_code in (400, 422)
+
+
+@pytest.mark.parametrize("piece", [b'\\"', b'"', b"\\", b'"\\', b"[", b'""', b'"["'])
+def test_looking_for_brackets_takes_twice_as_long_for_twice_as_long_a_body(piece):
+    """Also where no string ever ends."""
+    sizes = (LARGEST_BODY // 16, LARGEST_BODY // 8, LARGEST_BODY // 4)
+    bodies = {size: b'"' + piece * (size // len(piece) - 1) for size in sizes}
+    quickest = dict.fromkeys(sizes, 60.0)
+    for _ in range(5):  # in turn; the quickest is what the machine's other work leaves alone
+        for size, body in bodies.items():
+            start = time.perf_counter()
+            _depth(body)
+            quickest[size] = min(quickest[size], time.perf_counter() - start)
+    assert quickest[sizes[1]] < 3 * quickest[sizes[0]]
+    assert quickest[sizes[2]] < 3 * quickest[sizes[1]]
+
+
+def test_brackets_count_outside_strings_only_also_when_a_string_never_ends():
+    assert _depth(b'[{"[[[": "\\"[[["}, []]') == 2
+    assert _depth(b'["[[[[') == 1
+    assert _depth(b'["\\"[[[[') == 1
+
+
+def test_a_body_of_thousands_of_mistakes_is_answered_by_the_first_ones(common):
+    for payload in ({f"k{number}": 0 for number in range(6_000)}, {"seeds": ["x"] * 12_000}):
+        answer = common.post("/api/walk-forward/command", json=payload)
+        assert answer.status_code == 422
+        assert len(answer.json()["detail"]) <= 100
+        assert len(answer.content) < LARGEST_BODY
 
 
 def test_a_body_of_another_kind_is_refused_so_that_no_form_can_send_one(common):

@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -13,13 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intraday_rl.config import compose_plan, saved
+from intraday_rl.config.bundles import bundles
 from intraday_rl.config.describing import described, presets
 from intraday_rl.errors import ConfigError
 from intraday_rl.jobs.job import JobState
+from intraday_rl.records import read_json, write_json
 from intraday_rl.web import dry_run
 from intraday_rl.web.choices import Choices
+from intraday_rl.web.routes import training
+from intraday_rl.web.subjects import subjects_by_now
+from intraday_rl.web.wire import Wire
 from intraday_rl.web.words import literal, words_of
-from tests.web.conftest import MODEL
+from tests.web.conftest import MODEL, served
 
 pytestmark = pytest.mark.slow("service")
 
@@ -77,6 +83,10 @@ def test_a_walk_forward_is_queued_and_seen(client, desk):
          ["env", "cutoff", "latest_time"], "quoted time"),
         ({"env": {"fill": "always"}}, ["env", "fill"], "next_open"),
         ({"seeds": [0, 0]}, ["seeds"], "distinct"),
+        ({"windows": {"kind": "explicit", "folds": [{"train_start": "2018-01-01"}]}},
+         ["windows", "folds", 0], "must have exactly"),
+        ({"windows": {"kind": "explicit", "folds": [{"train_start": 1}]}},
+         ["windows", "folds", 0, "train_start"], "string"),
         ({"seeds": [2**70]}, ["seeds", 0], "less than or equal"),
         ({"symbol": "../x"}, ["symbol"], "ticker"),
         ({"data": {"kind": "csv", "path": "x"}}, ["data"], "does not match"),
@@ -167,7 +177,16 @@ def desk_started_with(desk, own):
     """The same desk on a server that was started with these words."""
     choices = Choices(described(), presets())
     choices.stand_on(saved(compose_plan(["task=serve", *own])), own)
-    return replace(desk, own_words=own, choices=choices)
+    return replace(desk, own_words=own, choices=choices, wire=Wire(choices), bundles=bundles(own))
+
+
+def planned_on(desk, own, payload):
+    """The plan of a job on a server that was started with these words."""
+    desk = desk_started_with(desk, [*desk.own_words, *own])
+    with served(desk) as client:
+        answer = client.post("/api/walk-forward/command", json=payload)
+    assert answer.status_code == 200, answer.text
+    return compose_plan(words_in(answer.json()["command"]))
 
 
 def test_the_servers_own_words_give_way_to_what_a_job_chooses(desk):
@@ -181,6 +200,49 @@ def test_the_servers_own_words_give_way_to_what_a_job_chooses(desk):
     assert desk.completed(["symbol=QQQ"]) == (*own, "symbol=QQQ")
     again = ["data=parquet"]  # the server's own option, said again, has the server's values
     assert desk.completed(again) == (*(word for word in own if word not in again), *again)
+
+
+def test_a_preset_that_a_job_chooses_beats_whatever_the_server_was_started_with(desk):
+    slippage = ["env/slippage=cents", "env.slippage.per_share=0.05"]
+    payload = {"preset": "aggressive", "agent": {"kind": "sac", "gamma": 0.9}}
+    for words in (["agent.learning_rate=0.001", "agent.n_envs=4"], ["preset=balanced"],
+                  ["experiment=quickstart"], ["debug=tiny"], ["agent=hold"], slippage):  # fmt: skip
+        plan = planned_on(desk, words, payload)
+        found = (plan.agent.learning_rate, plan.agent.batch_size, plan.agent.gamma)
+        assert found == (5e-4, 128, 0.9), words
+        assert plan.env.action.max_position == 1.0
+        assert plan.env.slippage == compose_plan(["preset=aggressive"]).env.slippage
+    kept = planned_on(desk, ["agent.n_envs=4", "agent.tau=0.5"], payload).agent
+    assert (kept.n_envs, kept.tau) == (4, 0.01)
+
+
+@pytest.mark.parametrize("word", ["preset=balanced", "experiment=quickstart", "debug=tiny"])
+def test_every_kind_of_the_schema_is_taken_whatever_the_server_was_started_with(desk, word):
+    started = desk_started_with(desk, [*desk.own_words, word])
+    for group in ("agent", "data", "windows", "env/slippage"):
+        for option, one in started.choices.groups[group]["options"].items():
+            if any(field["required"] for field in one["fields"]):
+                continue
+            said = [f"{group}={option}"]
+            assert started.planned(started.completed(["task=walk_forward", *said])), said
+
+
+def test_what_the_server_was_started_with_stays_where_a_job_chooses_something_else(desk):
+    plan = planned_on(desk, ["preset=balanced"], {"agent": {"kind": "hold"}})
+    assert plan.env.action.max_position == 0.85
+    plan = planned_on(desk, ["preset=balanced", "debug=tiny"], {"windows": {"kind": "canonical"}})
+    assert (plan.agent.batch_size, plan.agent.gamma) == (32, 0.99)  # debug over preset, as ever
+    assert not plan.registry.register
+    plan = planned_on(desk, ["preset=balanced"], {"preset": "aggressive"})
+    assert plan.agent.gamma == 0.95
+
+
+def test_a_servers_preset_is_written_out_only_where_a_part_of_it_falls_away(desk):
+    started = desk_started_with(desk, ["preset=balanced"])
+    assert started.completed(["task=walk_forward"]) == ("preset=balanced", "task=walk_forward")
+    words = started.completed(["agent=hold"])
+    assert "preset=balanced" not in words
+    assert not [word for word in words if word.startswith("agent.")]
 
 
 def test_the_defaults_that_are_shown_are_those_of_the_server(desk):
@@ -254,6 +316,44 @@ def test_a_periodic_fine_tune_waits_for_the_close(client, registered):
         answer = client.post("/api/fine-tune", json={"model": "champion", "cron": cron})
         assert answer.status_code == 422
         assert answer.json()["detail"][0]["loc"] == ["body", "cron"]
+
+
+def test_the_same_periodic_fine_tune_is_refused_until_the_first_is_cancelled(client, registered):
+    registered()
+    payload = {"model": "champion", "cron": "30 17 * * 1-5"}
+    first = client.post("/api/fine-tune", json=payload).json()["job_id"]
+    answer = client.post("/api/fine-tune", json=payload)
+    assert answer.status_code == 409
+    assert first in answer.json()["detail"]
+    assert client.post("/api/fine-tune", json={**payload, "days": 40}).status_code == 202
+    client.post(f"/api/jobs/{first}/cancel")
+    assert client.post("/api/fine-tune", json=payload).status_code == 202
+
+
+def test_an_alias_locks_the_version_that_it_names_when_the_job_begins(
+    client, desk, registered, monkeypatch
+):
+    registered()
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    monkeypatch.setattr(training, "next_due", lambda cron, after: long_ago)
+    payload = {"model": "champion", "cron": "30 17 * * 1-5"}
+    job_id = client.post("/api/fine-tune", json=payload).json()["job_id"]
+    file = desk.outputs / "registry.json"
+    content = read_json(file)
+    content["models"][MODEL]["aliases"]["champion"] = 2
+    write_json(file, content)
+    by_now = subjects_by_now(desk)
+    assert desk.jobs.claim(by_now).id == job_id
+    assert client.post("/api/fine-tune", json={"model": f"{MODEL}:2"}).status_code == 409
+    assert client.post("/api/fine-tune", json={"model": f"{MODEL}:1"}).status_code == 202
+    assert desk.jobs.claim(by_now) is not None
+
+
+def test_a_job_whose_model_is_gone_begins_and_says_so_itself(client, desk, registered):
+    registered()
+    job_id = client.post("/api/fine-tune", json={"model": "champion"}).json()["job_id"]
+    (desk.outputs / "registry.json").unlink()
+    assert desk.jobs.claim(subjects_by_now(desk)).id == job_id
 
 
 def test_options_of_a_fine_tune_are_refused_by_their_own_names(client, registered):

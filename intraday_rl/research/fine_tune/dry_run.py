@@ -22,6 +22,7 @@ from intraday_rl.research.fine_tune.checks import (
 from intraday_rl.research.fine_tune.lineage import lineage_of, spans_described
 from intraday_rl.research.fine_tune.periods import periods_of, sessions_of
 from intraday_rl.research.fine_tune.shown import console_of
+from intraday_rl.research.fine_tune.tuning import decisions_of
 from intraday_rl.tasks import FineTune, FineTuneStudy
 
 
@@ -53,7 +54,7 @@ def _show(plan: Plan, planned: Callable[[Checks], dict[str, Any]]) -> int:
 
 def _planned(prepared: Prepared, options: FineTune) -> dict[str, Any]:
     agent, spans = prepared.parent.agent, spans_described(prepared)
-    steps = -(-options.timesteps // agent.n_envs) * agent.n_envs
+    steps = decisions_of(options, agent.n_envs)
     return {
         "model": str(prepared.parent.bundle.folder),
         "parent": lineage_of(prepared),

@@ -91,6 +91,7 @@ def result_of(
     tell("fits", fits=[{"window": job.name, "seed": job.seed}])
 
     def report(done: int, total: int, score: float | None) -> None:
+        done = min(done, total)
         tell("progress", window=job.name, seed=job.seed, done=done, total=total)
         if total and done * 10 // total != (done - 1) * 10 // total:
             logger.info("%s: %d of %d decisions", job.name, done, total)
@@ -100,11 +101,13 @@ def result_of(
         known = None if force else _finished(job)
         if known is not None:
             logger.info("%s: finished before", job.name)
+            tell("fold", window=job.name, seed=job.seed, status="finished")
             return known
         if held:
             try:
                 result = carry_out(job, prepared, options, report, asked_to_stop, checkpoint_every)
                 write_json(job.work.finished, {"folder": _from_work(job)})
+                tell("fold", window=job.name, seed=job.seed, status="finished")
                 return result
             except TrainingStopped as reason:
                 stopped = reason

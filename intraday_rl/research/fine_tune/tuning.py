@@ -72,6 +72,7 @@ def tune(
         learning_starts=0,
         total_timesteps=options.timesteps or parent.agent.total_timesteps,
     )
+    planned = decisions_of(options, sac.n_envs)
     problem = stage.problem(sessions, sequential=False)
     forgotten = Forgotten(optimiser=options.reset_optimiser, entropy=options.reset_entropy)
 
@@ -110,7 +111,7 @@ def tune(
     curve = learner.learn(
         options.timesteps,
         eval_every=max(options.timesteps // CURVE_POINTS, 1),
-        on_progress=lambda step: conduct.progress(step - before[0], options.timesteps, None),
+        on_progress=lambda step: conduct.progress(step - before[0], planned, None),
         on_checkpoint=keep,
         checkpoint_every=conduct.checkpoint_every,
         stop=conduct.stop,
@@ -125,6 +126,11 @@ def tune(
         learning_rate=rate,
         curve=[(point.step, point.name, point.value) for point in curve],
     )
+
+
+def decisions_of(options: FineTune, n_envs: int) -> int:
+    """All accounts decide at once: what is asked for is rounded up to whole rounds."""
+    return -(-options.timesteps // n_envs) * n_envs
 
 
 def check_batch(decisions: int, batch_size: int, options: FineTune) -> None:

@@ -113,11 +113,9 @@ function rangeOf({ range }) {
   return `${range.low_open ? "above" : "from"} ${low} ${range.high_open ? "to below" : "to"} ${high}`;
 }
 
-// The problems that no field shows, for the top of the form.
+// The problems that no field and no choice shows, for the top of the form.
 export function homeless(sections, problems) {
-  const shown = sections.flatMap((one) => [
-    ...(one.group ? [pathOf(one.group), `${pathOf(one.group)}.kind`] : []),
-    ...one.fields.map((field) => field.path.join(".")),
-  ]);
-  return problems.filter((one) => !shown.some((path) => one.path === path || one.path.startsWith(`${path}.`)));
+  const fields = sections.flatMap((one) => one.fields);
+  const choices = sections.filter((one) => one.group).flatMap((one) => [pathOf(one.group), `${pathOf(one.group)}.kind`]);
+  return problems.filter((one) => !choices.includes(one.path) && !fields.some((field) => problemsOf(field, [one]).length));
 }

@@ -79,6 +79,7 @@ function saidOf(job) {
 }
 
 function Progress({ job }) {
+  if (!job.progress && isOver(job)) return null; // nothing was fitted, as by a promotion
   const share = job.progress?.share ?? 0;
   return html`<label class="progress">Progress: ${percent(share, 0)} <progress max="1" value=${share}></progress></label>`;
 }

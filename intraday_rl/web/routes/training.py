@@ -10,16 +10,16 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from intraday_rl.errors import ConfigError
 from intraday_rl.jobs.job import Order
 from intraday_rl.jobs.schedule import check_after_the_close, next_due
 from intraday_rl.model_choice import choose_model
 from intraday_rl.plan import Plan
-from intraday_rl.tracking.registry_file import Registry, from_file
+from intraday_rl.tracking.registry_file import Registry
 from intraday_rl.web.answers import Accepted, Checked, DryRun, accepted, command_line
 from intraday_rl.web.desk import Desk
 from intraday_rl.web.dry_run import dry_run
 from intraday_rl.web.routes.documents import IdempotencyKey, refusals, taking
+from intraday_rl.web.subjects import subject
 from intraday_rl.web.words import literal, words_of
 
 
@@ -74,7 +74,7 @@ def submit(desk: Desk, order: Order) -> Response:
 
 def registry_of(desk: Desk) -> Registry:
     """What `registry.json` says; the server never asks MLflow itself."""
-    return from_file(desk.outputs) or Registry(None, {})
+    return desk.registry
 
 
 def symbol_words(payload: Any, registry: Registry) -> list[str]:
@@ -100,24 +100,13 @@ def _fine_tune(desk: Desk, payload: Any, key: str | None) -> _Asked:
     plan = desk.planned(words)
     chosen = choose_model(plan, payload.model, registry=registry)
     order = Order(
-        "fine_tune", _sent(payload), words, subject=_subject(desk, chosen), idempotency_key=key
+        "fine_tune", _sent(payload), words, subject=subject(desk, chosen), idempotency_key=key
     )
     if payload.cron is not None:
         now = datetime.now(UTC)
         check_after_the_close(payload.cron, now)
         order = replace(order, cron=payload.cron, due=next_due(payload.cron, now).isoformat())
     return _Asked(order, plan)
-
-
-def _subject(desk: Desk, chosen: Any) -> str:
-    """The bundle by its place below `paths.outputs`: two names may mean one."""
-    if chosen.name is not None:
-        return f"{chosen.name} version {chosen.version}"
-    try:
-        return str(chosen.bundle.relative_to(desk.outputs))
-    except ValueError:
-        remedy = "does not lie below the runs of this server"
-        raise ConfigError("model", chosen.spec, remedy) from None
 
 
 def _dry_run(desk: Desk, asked: _Asked) -> Response:

@@ -15,6 +15,7 @@ import pytest
 from intraday_rl.agents.bundle import load_bundle
 from intraday_rl.agents.learner import Learner
 from intraday_rl.agents.seeded_replay import SeededReplayBuffer
+from intraday_rl.events import VARIABLE
 from intraday_rl.interruption import Interrupted, listening
 from intraday_rl.records import read_json
 from intraday_rl.research.checkpoints import Checkpoints
@@ -132,6 +133,22 @@ def test_counters_go_on_and_no_action_is_random_and_no_batch_is_short(model, mon
     assert training["learning_rate_schedule"] == "constant"
     assert min(sizes) >= 32
     assert not random_actions
+
+
+def test_a_fine_tune_tells_as_many_decisions_as_it_makes_and_that_it_is_over(
+    model, monkeypatch, tmp_path
+):
+    """100 decisions asked of 8 accounts are 104."""
+    events = tmp_path / "events.jsonl"
+    monkeypatch.setenv(VARIABLE, str(events))
+    for _ in range(2):  # trained, and found again
+        model.tune("task.timesteps=100")
+        told = [json.loads(line) for line in events.read_text().splitlines()]
+        events.unlink()
+        shares = [(one["done"], one["total"]) for one in told if one["event"] == "progress"]
+        assert all(done <= total == 104 for done, total in shares)
+        assert not shares or shares[-1] == (104, 104)
+        assert [one["status"] for one in told if one["event"] == "fold"] == ["finished"]
 
 
 def test_resetting_optimiser_or_entropy_changes_what_is_learned(model):

@@ -116,3 +116,22 @@ def test_nothing_runs_but_the_files_of_the_server(server, browser):
     )
     assert page.evaluate("window.hacked") is None
     page.close()
+
+
+def test_a_refusal_of_something_inside_a_field_is_said_at_the_field(server, page):
+    page.locator("[id='choice-windows']").select_option("explicit")
+    folds = page.locator("[id='field-windows.folds']")
+    folds.fill('[{"train_start": "2018-01-01"}]')
+    expect(page.locator("[id='field-windows.folds-problem']")).to_contain_text("must have exactly")
+    expect(folds).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_text("1 field(s) to mend: windows.folds.0")).to_be_visible()
+
+
+def test_a_refusal_of_what_no_field_shows_stands_above_the_form(server, page):
+    detail = [{"loc": ["body", "agent", "nowhere"], "msg": "is refused", "type": "refused"}]
+    page.route(
+        "**/api/walk-forward/command",
+        lambda route: route.fulfill(status=422, json={"detail": detail}),
+    )
+    page.locator("[id='choice-agent']").select_option("hold")
+    expect(page.get_by_label("Options").get_by_text("agent.nowhere: is refused")).to_be_visible()
