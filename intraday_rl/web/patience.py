@@ -13,10 +13,13 @@ So whoever opens connections and says nothing keeps nobody out.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 
 import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
+
+_TURNS = itertools.count()
 
 
 class PatientProtocol(H11Protocol):
@@ -26,7 +29,7 @@ class PatientProtocol(H11Protocol):
     answer_seconds = 60.0
     most_waiting = 128
 
-    waiting_since: float | None = None
+    waiting_since: int | None = None  # a count: loops tell one time to all of one round
     _head_due: asyncio.TimerHandle | None = None
     _answer_due: asyncio.TimerHandle | None = None
 
@@ -36,7 +39,9 @@ class PatientProtocol(H11Protocol):
         others = [one for one in self.connections if isinstance(one, PatientProtocol)]
         waiting = {one: one.waiting_since for one in others if one.waiting_since is not None}
         if len(waiting) > self.most_waiting:
-            min(waiting, key=lambda one: waiting[one]).transport.close()
+            longest = min(waiting, key=lambda one: waiting[one])
+            longest._stop_waiting()  # it is lost a moment later: the next one must not choose it
+            longest.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -82,7 +87,7 @@ class PatientProtocol(H11Protocol):
         if self.transport.is_closing() or not (self.cycle is None or self.cycle.response_complete):
             self._stop_waiting()
         elif self._head_due is None:
-            self.waiting_since = self.loop.time()
+            self.waiting_since = next(_TURNS)
             self._head_due = self.loop.call_later(self.head_seconds, self.transport.close)
 
     def _stop_waiting(self) -> None:
