@@ -67,7 +67,8 @@ def test_a_wrong_server_is_one_message_and_nothing_written(leave, word, complain
         (["task.port=8702,8703"], "task=serve: goes on until a signal"),
         (["task.port=8702", "dry_run=true"], "task=serve: goes on until a signal"),
         (["task=paper", "task.model=m", "task.feed=file", "task.feed_folder=x",
-          "task.feed_bar_label=start", "task.agent=a", "seeds=[0],[1]"], "task.feed=file: goes on until a signal"),
+          "task.feed_bar_label=start", "task.agent=a", "seeds=[0],[1]"],
+         "task.feed=file: goes on until a signal"),
     ],
 )  # fmt: skip
 def test_what_only_a_signal_ends_is_no_job_of_a_sweep(leave, monkeypatch, words, complaint):
