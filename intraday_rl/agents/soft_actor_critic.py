@@ -43,11 +43,11 @@ class SoftActorCritic:
     | total_timesteps | decisions | of all accounts together; rounded up to whole vector steps |
     | eval_freq | decisions | between two looks at the validation span, and one at the end |
     | n_envs | accounts | stepped together in training |
-    | reward_scale | factor | on the training reward only; null is resolved by the caller |
+    | reward_scale | factor | on the training reward only; null = 1, or 1 / volatility of the hold \
+for rewards in return units |
 
-    Updates per decision are gradient_steps / (train_freq * n_envs). A null `reward_scale` means 1
-    for dimensionless rewards and 1 / (standard deviation of the train returns) for rewards in
-    return units: the entropy bonus is of order one, and a few basis points would drown in it.
+    Updates per decision are gradient_steps / (train_freq * n_envs). `reward_scale` is resolved by
+    the caller: the entropy bonus is of order one, and a few basis points would drown in it.
     """
 
     learning_rate: float = 1e-4

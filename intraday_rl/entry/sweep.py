@@ -30,10 +30,11 @@ from intraday_rl.entry.sweep_folder import (
     write_record,
 )
 from intraday_rl.entry.sweep_jobs import jobs_of, with_its_share_of_cores
+from intraday_rl.errors import ConfigError
 from intraday_rl.interruption import end_with_the_parent
 from intraday_rl.outcome import Outcome
 from intraday_rl.plan import Plan
-from intraday_rl.tasks import Verdict, WalkForward
+from intraday_rl.tasks import FeedKind, Paper, Serve, Verdict, WalkForward
 
 if TYPE_CHECKING:
     from intraday_rl.entry.search.study import Search
@@ -43,6 +44,7 @@ def run_sweep(overrides: list[str]) -> int:
     """Check all jobs, run them by the chosen sweeper and launcher, return the worst status."""
     jobs = jobs_of(overrides)
     for plan in jobs.plans:
+        _check_that_it_ends(plan)
         check_installed(plan)
     if any(plan.dry_run for plan in jobs.plans):
         return dry_run([(" ".join(words), words, plan) for words, plan in jobs.each])
@@ -57,6 +59,15 @@ def run_sweep(overrides: list[str]) -> int:
         _multirun(overrides, folder)
     status = sweep_status(folder, len(jobs.each) if jobs.exhaustive else None)
     return max(status, _verdict(folder, jobs.plans))
+
+
+def _check_that_it_ends(plan: Plan) -> None:
+    """Refuse what only a signal ends: that signal would begin the next job."""
+    remedy = "goes on until a signal ends it: leave out --multirun and start it by itself"
+    if isinstance(plan.task, Serve):
+        raise ConfigError("task", "serve", remedy)
+    if isinstance(plan.task, Paper) and plan.task.feed is not FeedKind.replay:
+        raise ConfigError("task.feed", plan.task.feed.value, remedy)
 
 
 def _search(overrides: list[str], search: Search, outputs: Path, plans: Sequence[Plan]) -> int:

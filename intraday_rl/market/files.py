@@ -54,7 +54,8 @@ class FileData:
 
     | field | unit | meaning |
     |---|---|---|
-    | `path`, `benchmark_path` | | files; without the second the symbol is its own benchmark |
+    | `path` | | the symbol's file |
+    | `benchmark_path` | | the benchmark's file; null = the symbol is its own benchmark |
     | `format` | csv, parquet | of both files |
     | `bar_label` | start, end | which end of the bar the stamp names; has no default |
     | `timezone` | IANA name | zone of naive stamps; stamps with an offset must agree with it |

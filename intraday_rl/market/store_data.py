@@ -25,7 +25,8 @@ class StoreData:
     | `vendor` | | whose bars; null = of the only vendor that has the symbol |
     | `stored_minutes` | minutes | bar length of the series read; null = the only fitting one |
     | `bar_minutes` | minutes | the bar that is traded: a multiple of the stored one |
-    | `start`, `end` | ISO date | sessions read, both included; null = all there are |
+    | `start` | ISO date | first session read; null = the first there is |
+    | `end` | ISO date | last session read, included; null = the last there is |
     | `splits` | date: ratio | of the symbol; {} = none; null = the vendor's or the shipped table |
     | `adjusted_through` | date | later splits do not enter; null = the last session or as stored |
     | `max_missing_bars` | traded bars | a session that misses more is bad |

@@ -19,7 +19,8 @@ class SyntheticData:
     | field | unit | meaning |
     |---|---|---|
     | `seed` | - | the same seed gives the same bars in every process |
-    | `start`, `end` | ISO date | sessions generated, both included; a later `end` only appends |
+    | `start` | ISO date | first session generated |
+    | `end` | ISO date | last session generated, included; a later one only appends |
     | `bar_minutes` | minutes | any divisor of the full session |
     | `edge` | correlation | see Signal |
     | `leverage` | multiple | the symbol's close-to-close return ÷ the benchmark's |

@@ -18,7 +18,8 @@ class Download:
 
     | field | unit | |
     |---|---|---|
-    | `start`, `end` | ISO date | whole months; end null = the last session that is over |
+    | `start` | ISO date | from the beginning of its month |
+    | `end` | ISO date | to the end of its month; null = the last session that is over |
     | `bar_minutes` | minutes | of the bars that are stored; any multiple can be traded |
     """
 
@@ -42,7 +43,8 @@ class ImportBars:
     |---|---|---|
     | `path` | | a CSV or parquet file, or a folder of them |
     | `symbol` | | of all of them; null = a column `symbol`, else the beginning of each name |
-    | `bar_label`, `timezone` | | null = found from the stamps against the exchange's calendar |
+    | `bar_label` | | end of a bar that its stamp names; null = found against the calendar |
+    | `timezone` | | of stamps without one; null = found against the exchange's calendar |
     | `columns` | | our name: the file's name; what is missing is guessed from the names |
     | `prices` | adjusted, traded | what the files' prices are |
     | `adjusted_through` | ISO date | later splits are not in them; null = the files' last session |
@@ -82,7 +84,8 @@ class Inspect:
     | field | |
     |---|---|
     | `against` | a vendor in the store, or a file in the form that `data` describes; null = none |
-    | `against_label`, `against_timezone` | of that file; null = as `data` says |
+    | `against_label` | which end of its bars that file's stamps name; null = as `data` says |
+    | `against_timezone` | of that file's stamps; null = as `data` says |
     """
 
     against: str | None = None

@@ -24,11 +24,13 @@ class FineTune:
     | field | unit | |
     |---|---|---|
     | `model` | | latest, champion, a version, a run key, `<run>/<window>/seed=<n>`, a bundle |
-    | `days`, `sessions` | calendar days, sessions | tuning; one of them, the other null |
+    | `days` | calendar days | of tuning, before the held-out sessions; null with `sessions` |
+    | `sessions` | sessions | of tuning, in place of `days` |
     | `holdout_sessions` | sessions | the last ones, which judge; tuning ends before them |
     | `timesteps` | decisions | of training, beside the refill of the replay memory |
     | `learning_rate` | per update | constant; null = the model's |
-    | `reset_optimiser`, `reset_entropy` | | begin Adam's moments, the temperature, anew |
+    | `reset_optimiser` | | Adam's moments of actor and critics begin anew |
+    | `reset_entropy` | | the learned temperature begins anew |
     | `margin_bps_per_day` | bps | how much worse may not be excluded |
     | `promote` | | whether the gate's finding moves the alias `champion` |
     | `seed` | | of refill, training and bootstrap |
@@ -71,7 +73,8 @@ class FineTuneStudy:
     | field | unit | |
     |---|---|---|
     | `model` | | as of `FineTune`; it must not have seen the test span |
-    | `start`, `end` | ISO date | the test span, both included |
+    | `start` | ISO date | first day of the test span |
+    | `end` | ISO date | last day of the test span, included |
     | `cadence` | | before every week or month of it |
 
     The other fields are those of `FineTune`, with its gate on.

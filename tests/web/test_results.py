@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 
 from intraday_rl.config import compose_plan
+from intraday_rl.config.describing import described
 from intraday_rl.jobs.job import JobState, Order
 from intraday_rl.records import RunFolder, write_json, write_text
 from intraday_rl.web.words import words_of
@@ -63,6 +65,21 @@ def test_every_option_says_what_it_is(common):
           for option in group["options"].values() for one in option["fields"]),
     ]  # fmt: skip
     assert not {one["key"] for one in fields if not (one["help"] or one["unit"])}
+
+
+def test_no_two_options_of_a_part_have_the_same_help():
+    """A row for several fields says of none of them which it is."""
+    found = described()
+    parts = [
+        *(option["fields"] for group in found["groups"].values()
+          for option in group["options"].values()),
+        *found["sections"].values(),
+        *(task["fields"] for task in found["tasks"].values()),
+    ]  # fmt: skip
+    for fields in parts:
+        said = Counter(one["help"] for one in fields if one["help"])
+        assert not [text for text, times in said.items() if times > 1 and "as of" not in text]
+        assert not [one["key"] for one in fields if "caller" in one["help"]]
 
 
 def test_defaults_of_the_schema_are_those_of_the_composed_plan(common):

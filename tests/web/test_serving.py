@@ -61,6 +61,24 @@ def test_a_wrong_server_is_one_message_and_nothing_written(leave, word, complain
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["task.port=8702,8703"], "task=serve: goes on until a signal"),
+        (["task.port=8702", "dry_run=true"], "task=serve: goes on until a signal"),
+        (["task=paper", "task.model=m", "task.feed=file", "task.feed_folder=x",
+          "task.feed_bar_label=start", "task.agent=a", "seeds=[0],[1]"],
+         "task.feed=file: goes on until a signal"),
+    ],
+)  # fmt: skip
+def test_what_only_a_signal_ends_is_no_job_of_a_sweep(leave, monkeypatch, words, complaint):
+    monkeypatch.setenv("INTRADAY_RL_TOKEN", TOKEN)
+    status, out, err, files = leave(*words, "-m")
+    assert (status, out, files) == (2, "", [])
+    assert complaint in err
+    assert err.count("\n") == 1
+
+
 def test_without_its_libraries_the_extra_is_named(leave, monkeypatch):
     monkeypatch.setattr(serving, "find_spec", lambda name: None)
     status, _, err, _ = leave()

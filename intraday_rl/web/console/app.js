@@ -123,8 +123,17 @@ function Guarded({ children }) {
 
 function read() {
   const [name, ...rest] = location.hash.replace(/^#\//, "").split("/");
-  if (!(name in VIEWS)) return { name: ENTRIES[0], id: "" };
-  return { name, id: decodeURIComponent(rest.join("/")) };
+  if (!Object.hasOwn(VIEWS, name)) return { name: ENTRIES[0], id: "" };
+  return { name, id: decoded(rest.join("/")) };
+}
+
+// An address that was typed or cut may hold a % that begins nothing: then it stands for itself.
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 render(html`<${App} />`, document.body);

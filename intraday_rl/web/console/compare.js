@@ -7,25 +7,28 @@ import { CostSplit } from "./costs.js";
 import { Badge, Notes, Problem, Table, Waiting } from "./parts.js";
 import { findingOf, MOST_COMPARED } from "./runs.js";
 import { basisPoints, caveats, NOTHING, percent, sharpe, withInterval } from "./words.js";
+import { flat, keysThatDiffer, worldsApart } from "./worlds.js";
 
 export function Compare({ ids }) {
   const keys = useMemo(() => ids.split(",").filter(Boolean).slice(0, MOST_COMPARED), [ids]);
   const { runs, problem } = useRuns(keys);
   const labels = keys.map((key, index) => `${"ABCD"[index]}: ${key.slice(0, 8)}`);
+  const lines = useMemo(() => (runs ?? []).map((run) => flat(run.plan ?? "")), [runs]);
+  const apart = useMemo(() => worldsApart(runs ?? [], lines), [runs, lines]);
   const curves = useMemo(() => curvesOf(runs ?? [], labels), [runs]);
   return html`<h1 tabindex="-1">Compare ${keys.length} runs</h1>
     <p><a href="#/runs">back to the runs</a></p>
     <${Problem} text=${problem} />
     ${!runs && !problem && html`<${Waiting} what="reading the runs…" />`}
     ${runs && html`
+      ${apart.length > 0 && html`<p class="problem" role="status">These runs are of different worlds (${apart.join(", ")}): their numbers do not compare one to one.</p>`}
       <${Notes} lines=${runs.flatMap((run, index) => caveats(run).map((line) => `${"ABCD"[index]}: ${line}`))} />
       <${Table} caption="Net of all costs, on test days, as traded. Sharpe and lead with their 95 % intervals; return and fall are realised."
         rows=${ROWS} keyOf=${([name]) => name} empty=""
         columns=${[["", ([name]) => name], ...runs.map((run, index) => [labels[index], ([, cell]) => cell(run)])]} />
-      ${sameDays(runs) ? null : html`<p class="problem">These runs were tested on different days: their numbers do not compare one to one.</p>`}
       ${curves.length > 0 && html`<${Chart} label="What one dollar becomes on the test days, as traded" curves=${curves} />`}
       <${CostSplit} runs=${runs} labels=${labels} />
-      <${Differences} runs=${runs} labels=${labels} />`}`;
+      <${Differences} lines=${lines} labels=${labels} />`}`;
 }
 
 const ROWS = [
@@ -40,37 +43,15 @@ const ROWS = [
   ["test sessions", (run) => `${run.sessions}${run.sessions ? `, ${run.equity.dates[0]} to ${run.equity.dates.at(-1)}` : ""}`],
 ];
 
-const sameDays = (runs) => new Set(runs.map((run) => JSON.stringify(run.equity.dates))).size < 2;
-
 function curvesOf(runs, labels) {
   return runs.map((run, index) => ({ label: labels[index], dates: run.equity.dates, values: run.equity.as_traded ?? [] }))
     .filter((curve) => curve.values.length > 0);
 }
 
 // Lines of the resolved configurations that not all runs have.
-function Differences({ runs, labels }) {
-  const lines = runs.map((run) => flat(run.plan ?? ""));
-  const keys = [...new Set(lines.flatMap((one) => [...one.keys()]))];
-  const differing = keys.filter((key) => new Set(lines.map((one) => one.get(key))).size > 1);
-  return html`<${Table} caption="Settings that differ" rows=${differing} keyOf=${(key) => key} empty="No setting differs."
+function Differences({ lines, labels }) {
+  return html`<${Table} caption="Settings that differ" rows=${keysThatDiffer(lines)} keyOf=${(key) => key} empty="No setting differs."
     columns=${[["setting", (key) => key], ...lines.map((one, index) => [labels[index], (key) => one.get(key) ?? NOTHING])]} />`;
-}
-
-// "a:\n  b: 1" as {"a.b" => "1"}; items of a list are joined.
-function flat(plan) {
-  const found = new Map();
-  const path = [];
-  for (const line of plan.split("\n")) {
-    const [, indent, key, value] = /^( *)([^\s:-][^:]*):(?: (.*))?$/.exec(line) ?? [];
-    if (key) {
-      path.splice(indent.length / 2, path.length, key);
-      if (value !== undefined) found.set(path.join("."), value);
-    } else if (line.trim().startsWith("- ")) {
-      const name = path.join(".");
-      found.set(name, [found.get(name), line.trim().slice(2)].filter(Boolean).join(", "));
-    }
-  }
-  return found;
 }
 
 function useRuns(keys) {
@@ -78,7 +59,7 @@ function useRuns(keys) {
   useEffect(() => {
     const ended = new AbortController();
     setFound({ runs: null, problem: null });
-    Promise.all(keys.map((key) => ask(`api/runs/${key}`, { signal: ended.signal })))
+    Promise.all(keys.map((key) => ask(`api/runs/${encodeURIComponent(key)}`, { signal: ended.signal })))
       .then((runs) => setFound({ runs, problem: null }))
       .catch((error) => ended.signal.aborted || setFound({ runs: null, problem: error.message }));
     return () => ended.abort();

@@ -2,7 +2,7 @@
 
 import { html } from "./vendor/htm-preact.js";
 import { Table } from "./parts.js";
-import { count, number, plain, withInterval } from "./words.js";
+import { count, gateSaid, number, plain, withInterval } from "./words.js";
 
 const one = (value) => number(value, 1);
 
@@ -11,7 +11,7 @@ export function Gate({ tuned }) {
   const failed = checks.filter((check) => !check.passed);
   return html`<section class="gate" aria-label="Gate">
     <h2>Gate: ${gate.passed ? "passed" : "not passed"}, ${gate.promoted ? "promoted" : "not promoted"}</h2>
-    <p>Reason: <strong>${plain(gate.reason)}</strong>${gate.finding === gate.reason ? "" : `; the comparison alone found: ${plain(gate.finding)}`}.
+    <p>${gateSaid(gate.reason)} Reason: <strong>${plain(gate.reason)}</strong>${gate.finding === gate.reason ? "" : `; the comparison alone found: ${plain(gate.finding)}`}.
       The margin is ${number(gate.margin_bps_per_day, 1)} bp a day; ${count(gate.trades)} round trips on the held-out days.</p>
     <${Table} caption="Tuned model minus opponent on the held-out sessions, net, in bp a day with its 90 % interval"
       rows=${gate.comparisons} keyOf=${(row) => row.opponent} empty="Nothing was compared."

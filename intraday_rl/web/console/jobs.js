@@ -28,7 +28,7 @@ export function Jobs() {
 
 export function Job({ id }) {
   const { job, lines, problem } = useJob(id);
-  const { content: asked } = useAnswer(`api/jobs/${id}`); // the events leave out what was asked for
+  const { content: asked } = useAnswer(`api/jobs/${encodeURIComponent(id)}`); // the events leave out what was asked for
   const [asking, setAsking] = useState(false);
   return html`<h1 tabindex="-1">Job ${id.slice(0, 8)}</h1>
     <${Problem} text=${problem} />
@@ -46,7 +46,7 @@ export function Job({ id }) {
       <${Fits} job=${job} />
       ${asking && html`<${Confirmed} title="Cancel this job?" action="Cancel the job" onClose=${() => setAsking(false)}
         text="What has been trained stays as a checkpoint: the same command goes on from there."
-        onDo=${() => ask(`api/jobs/${id}/cancel`, { payload: {} })} />`}
+        onDo=${() => ask(`api/jobs/${encodeURIComponent(id)}/cancel`, { payload: {} })} />`}
       <${Facts} job=${job} />
       <${Log} lines=${lines} />
       ${asked && html`<${Copied} label="Command line" text=${asked.command} />
@@ -58,7 +58,7 @@ function useJob(id) {
   useEffect(() => {
     const ended = new AbortController();
     setSeen({ job: null, lines: [], problem: null });
-    follow(`api/jobs/${id}/events`, (name, content) => setSeen((before) => {
+    follow(`api/jobs/${encodeURIComponent(id)}/events`, (name, content) => setSeen((before) => {
       if (name === "log") return { ...before, lines: [...before.lines, ...content.lines].slice(-LINES) };
       if (name === "lost") return { ...before, problem: `${content.text} Trying again…` };
       return { ...before, job: content, problem: null };

@@ -3,7 +3,7 @@
 import { html, useState } from "./vendor/htm-preact.js";
 import { ask, newKey } from "./api.js";
 import { Badge, Dialog, Notes, Problem, Table, useAnswer, Waiting } from "./parts.js";
-import { moment, NOTHING, number, plain } from "./words.js";
+import { gateSaid, isAgainstTheGate, moment, NOTHING, number, plain } from "./words.js";
 
 const CHAMPION = "champion";
 
@@ -21,8 +21,7 @@ export function Models() {
 function Model({ model, onMove }) {
   const { name, champion, versions, alias_changes: changes } = model;
   const newest = versions[0];
-  const before = changes.find((change) => change.alias === CHAMPION && change.version === champion)?.before;
-  const former = versions.find((version) => version.number === before);
+  const former = versions.find((version) => version.number === formerOf(changes, champion) && mayTrade(version));
   return html`<section class="model" aria-label=${name}>
     <h2>${name}</h2>
     <${Notes} lines=${[
@@ -36,6 +35,7 @@ function Model({ model, onMove }) {
       columns=${[
         ["version", (version) => html`<strong>${version.number}</strong> ${version.aliases.map((alias) => html`<span class="badge good" key=${alias}>${alias}</span>`)}${version.abstained === "true" && html`<${Badge} finding="abstained" />`}`],
         ["lineage", (version) => html`<${Lineage} version=${version} />`],
+        ["gate", (version) => html`<${Outcome} version=${version} />`],
         ["trained to", (version) => version.train_end ?? NOTHING],
         ["validation score", (version) => number(Number(version.validation_score ?? NaN)), "number"],
         ["expires", (version) => moment(version.expires_at)],
@@ -45,6 +45,27 @@ function Model({ model, onMove }) {
       <ul>${changes.map((one) => html`<li key=${one.when}>${moment(one.when)}: ${one.alias} from ${one.before ?? "none"} to version ${one.version}: ${one.reason}</li>`)}</ul>
     </details>`}
   </section>`;
+}
+
+// The champion before the one in office: what was rolled back is not offered again.
+export function formerOf(changes, champion) {
+  const line = [];
+  for (const { alias, version, before } of [...changes].reverse()) {
+    if (alias !== CHAMPION) continue;
+    if (line.length === 0 && before !== null) line.push(before);
+    const at = line.indexOf(version);
+    if (at < 0) line.push(version);
+    else line.length = at + 1;
+  }
+  return line.at(-1) === champion ? line.at(-2) : undefined;
+}
+
+const mayTrade = (version) => version.abstained !== "true" && version.outcome !== "pending";
+
+function Outcome({ version: { outcome, gate } }) {
+  if (!outcome) return NOTHING;
+  return html`<${Badge} finding=${outcome} tone=${isAgainstTheGate(gate) ? "warn" : undefined} />
+    <br /><small class="help">${gateSaid(gate)}</small>`;
 }
 
 const Lineage = ({ version }) => html`<span>${plain(version.kind)}${parentOf(version)}, ${version.window}, seed ${version.seed}
@@ -58,17 +79,18 @@ function parentOf({ parent }) {
 
 function Acts({ version, champion, onMove }) {
   const abstained = version.abstained === "true";
+  const note = version.outcome === "kept" ? gateSaid(version.gate) : "";
   const title = abstained ? "It abstained: its validation showed no advantage, so it may not trade." : undefined;
   return html`<span class="acts">
-    <a class="button small secondary" href=${`#/fine-tune/${encodeURIComponent(version.spec)}`} aria-label=${`Fine-tune version ${version.number}`}>Fine-tune</a>
-    ${version.number !== champion && html`<button type="button" class="small secondary" disabled=${abstained} title=${title}
+    ${version.outcome !== "pending" && html`<a class="button small secondary" href=${`#/fine-tune/${encodeURIComponent(version.spec)}`} aria-label=${`Fine-tune version ${version.number}`}>Fine-tune</a>`}
+    ${version.number !== champion && version.outcome !== "pending" && html`<button type="button" class="small secondary" disabled=${abstained} title=${title}
       aria-label=${`Promote version ${version.number}`}
-      onClick=${() => onMove({ spec: version.spec, title: `Promote version ${version.number}?`, reason: "" })}>Promote</button>`}
+      onClick=${() => onMove({ spec: version.spec, title: `Promote version ${version.number}?`, reason: "", note })}>Promote</button>`}
     ${abstained && html`<small class="help">abstained: may not be promoted</small>`}
   </span>`;
 }
 
-function Promotion({ spec, title, reason: given, onClose }) {
+function Promotion({ spec, title, reason: given, note, onClose }) {
   const [typed, setTyped] = useState({ alias: CHAMPION, reason: given });
   const [state, setState] = useState({ busy: false, problem: null });
   const [key] = useState(newKey);
@@ -87,6 +109,7 @@ function Promotion({ spec, title, reason: given, onClose }) {
   return html`<${Dialog} title=${title} onClose=${onClose}>
     ${(close) => html`<form onSubmit=${(event) => send(event, close)}>
       <p>The alias will name <strong>${spec}</strong>. Whoever asks for the alias gets this version from then on.</p>
+      <${Notes} lines=${note ? [note] : []} />
       <label>Alias <input required value=${typed.alias} onInput=${(event) => setTyped({ ...typed, alias: event.target.value })} /></label>
       <label>Reason <input value=${typed.reason} maxlength="200" onInput=${(event) => setTyped({ ...typed, reason: event.target.value })} /></label>
       <${Problem} text=${state.problem} />

@@ -62,11 +62,13 @@ export function Request({ schema, task, path, fixed, state, setState, opened, st
       <${Copied} label="Command line" text=${checked.command} />
       ${checked.pending && html`<p class="said" role="status">asking the server…</p>`}
       <${Copied} label=${`Payload of POST /${path}`} text=${text} wide />
-      <${Problem} text=${whole} />
-      ${shown.length > 0 && html`<p class="problem" role="status">${shown.length} field(s) to mend: ${shown.map((one) => one.path).join(", ")}</p>`}
-      <div class="actions">
-        ${dry && html`<button type="button" class="secondary" disabled=${blocked} aria-busy=${answer.busy === "dry run"} onClick=${dryRun}>Dry run</button>`}
-        <button type="button" disabled=${blocked} aria-busy=${answer.busy === "start"} onClick=${begin}>${start}</button>
+      <div class="begin">
+        <${Problem} text=${whole} />
+        ${shown.length > 0 && html`<p class="problem" role="status">${shown.length} field(s) to mend: ${shown.map((one) => one.path).join(", ")}</p>`}
+        <div class="actions">
+          ${dry && html`<button type="button" class="secondary" disabled=${blocked} aria-busy=${answer.busy === "dry run"} onClick=${dryRun}>Dry run</button>`}
+          <button type="button" disabled=${blocked} aria-busy=${answer.busy === "start"} onClick=${begin}>${start}</button>
+        </div>
       </div>
     </aside>
     <section class="preview">

@@ -7,17 +7,17 @@ import { CostSplit } from "./costs.js";
 import { Gate } from "./gate.js";
 import { Badge, Copied, Notes, Problem, Table, useAnswer, Waiting } from "./parts.js";
 import { findingOf } from "./runs.js";
-import { basisPoints, caveats, meaningOf, NOTHING, number, percent, plain, sharpe, withInterval } from "./words.js";
+import { basisPoints, caveats, gateSaid, isAgainstTheGate, meaningOf, NOTHING, number, percent, plain, sharpe, withInterval } from "./words.js";
 
 const SERIES = [["as_traded", "as traded"], ["hold", "hold, open to cutoff"], ["overnight", "overnight, no costs"], ["raw", "if traded (raw)"]];
 
 export function Run({ id }) {
-  const { content: run, problem } = useAnswer(`api/runs/${id}`, 10);
+  const { content: run, problem } = useAnswer(`api/runs/${encodeURIComponent(id)}`, 10);
   return html`<h1 tabindex="-1">Run ${id}</h1>
     <${Problem} text=${problem} />
     ${!run && !problem && html`<${Waiting} what="reading the run…" />`}
     ${run && html`
-      <p class="verdict"><${Badge} finding=${findingOf(run)} /> ${meaningOf(run.verdict) || `No verdict: the run is ${run.state}.`}</p>
+      <p class="verdict"><${Verdict} run=${run} /></p>
       <${Notes} lines=${caveats(run)} />
       <p>${plain(run.kind)} of ${run.symbol}, agent ${run.agent}, reward ${run.reward ?? NOTHING}${run.windows ? `, windows ${run.windows}` : ""}${run.facts.seeds_planned ? `, seeds ${run.facts.seeds_planned.join(", ")}` : ""}</p>
       <${Links} run=${run} />
@@ -27,6 +27,12 @@ export function Run({ id }) {
       ${run.facts.data_notes && html`<h2>Bars</h2><ul>${run.facts.data_notes.map((line) => html`<li key=${line}>${line}</li>`)}</ul>`}
       <${Copied} label="Command line" text=${run.command} />
       <details><summary>Resolved configuration</summary><${Copied} label="plan.yaml" text=${run.plan} wide /></details>`}`;
+}
+
+function Verdict({ run }) {
+  const reason = run.fine_tune?.gate.reason;
+  const meaning = meaningOf(run.verdict) || `No verdict: the run is ${run.state}.`;
+  return html`<${Badge} finding=${findingOf(run)} tone=${isAgainstTheGate(reason) ? "warn" : undefined} /> ${meaning} ${gateSaid(reason)}`;
 }
 
 function Results({ run }) {
@@ -71,7 +77,7 @@ const Places = ({ run }) => html`<${Table} caption="How its fits stand" rows=${O
 
 function Links({ run }) {
   const [problem, setProblem] = useState(null);
-  const save = () => download(`api/runs/${run.key}/report`, `report-${run.key}.html`).then(() => setProblem(null), (error) => setProblem(error.message));
+  const save = () => download(`api/runs/${encodeURIComponent(run.key)}/report`, `report-${run.key}.html`).then(() => setProblem(null), (error) => setProblem(error.message));
   const { mlflow } = run;
   return html`<div class="actions">
       ${run.has_report && html`<button type="button" class="secondary" onClick=${save}>Save the report</button>`}

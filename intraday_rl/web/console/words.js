@@ -55,11 +55,27 @@ const FINDINGS = {
   ruined: ["bad", "The account was lost."],
   failed: ["bad", "At least one fold has no result."],
   not_tested: ["plain", "A final fit: trained to the end, without a test."],
-  promoted: ["good", "The gate let the tuned model take over the alias."],
+  promoted: ["good", "The tuned model took over the alias."],
+  pending: ["plain", "The fine-tune that made it has not come to its end."],
   kept: ["plain", "The alias stays with the model that had it."],
 };
 export const toneOf = (finding) => FINDINGS[finding]?.[0] ?? "plain";
 export const meaningOf = (finding) => FINDINGS[finding]?.[1] ?? "";
+
+// What the gate said to a tuned model, by the reason that stands in its record.
+const GATE = {
+  abstained: "The gate kept it: its first training abstained.",
+  champion_not_comparable: "The gate kept it: the champion cannot be compared with it.",
+  insufficient_evidence: "The gate kept it: too few held-out sessions prove anything.",
+  does_not_trade: "The gate kept it: it does not trade.",
+  inferior: "The gate kept it: it is proven worse than the margin.",
+  not_proven: "The gate kept it: that it is not worse than the margin is not proven.",
+  promote_never: "The gate would have let it pass; nothing was to be promoted (promote=never).",
+  promote_always: "The gate did not let it pass: promoted against it, as promote=always asks.",
+  not_inferior: "The gate let it pass.",
+};
+export const isAgainstTheGate = (reason) => reason === "promote_always";
+export const gateSaid = (reason) => GATE[reason] ?? (reason ? `The gate said: ${plain(reason)}.` : "");
 
 // What a reader must know before believing the numbers of a run.
 export function caveats(run) {

@@ -22,7 +22,7 @@ from intraday_rl.web.words import literal
 LINEAGE = (
     "kind", "symbol", "agent", "reward", "window", "seed", "run_key", "train_end", "validation_end",
     "validation_score", "abstained", "synthetic", "reconstructed", "data_source", "bar_minutes",
-    "expires_at", "parent",
+    "expires_at", "parent", "outcome", "gate",
 )  # fmt: skip
 
 
@@ -32,7 +32,10 @@ def model_routes(desk: Desk) -> APIRouter:
 
     @router.get("", responses=refusals())
     def models() -> dict[str, Any]:
-        """Every registered model: aliases, versions (newest first) with lineage, changes."""
+        """Every registered model: aliases, versions (newest first) with lineage, changes.
+
+        `outcome` and `gate` are of a fine-tune: what became of it, and why.
+        """
         found = registry_of(desk).models
         return {"models": [_shown(model) for _, model in sorted(found.items())]}
 
