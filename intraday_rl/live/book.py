@@ -11,6 +11,7 @@ import pandas as pd
 
 from intraday_rl.live.account import Filled, Opening
 from intraday_rl.live.brokers.broker import Order, OrderState, Report
+from intraday_rl.market.bars import PRICES
 
 
 class Purpose(Enum):
@@ -60,6 +61,7 @@ class SessionBook:
     | `handled` | ends of the bars that were decided on or skipped |
     | `leaving`, `left_at` | why and since when nothing is opened any more; null while trading |
     | `adjusted` | shares that the broker has and no order explains |
+    | `bars`, `left_close` | traded prices by the end of their bar; the last close when it left |
     | `alarms` | what a person should look at |
     | `stops_before` | number of the last emergency stop before it was opened |
     """
@@ -70,7 +72,8 @@ class SessionBook:
     actions: dict[pd.Timestamp, float] = field(default_factory=dict)
     wanted: float | None = None
     handled: set[pd.Timestamp] = field(default_factory=set)
-    bars: set[pd.Timestamp] = field(default_factory=set)
+    bars: dict[pd.Timestamp, dict[str, float]] = field(default_factory=dict)
+    left_close: float | None = None
     leaving: str | None = None
     left_at: pd.Timestamp | None = None
     risk_state: str = "ACTIVE"
@@ -95,6 +98,10 @@ class SessionBook:
     def position(self) -> float:
         """Signed shares that our fills add up to."""
         return self.adjusted + sum(one.filled for one in self._sent())
+
+    def last_close(self) -> float | None:
+        """Traded close of the newest bar that was written down."""
+        return self.bars[max(self.bars)]["close"] if self.bars else None
 
     def open_orders(self) -> list[SentOrder]:
         """Those that may still be filled, in the order in which they were sent."""
@@ -133,7 +140,8 @@ class SessionBook:
                 self.opening = _opening(entry)
                 self.stops_before = int(entry["stops_before"])
             case "bar":
-                self.bars.add(pd.Timestamp(entry["bar_end"]))
+                prices = {name: float(entry[name]) for name in PRICES}
+                self.bars[pd.Timestamp(entry["bar_end"])] = prices
             case "decision":
                 bar_end = pd.Timestamp(entry["bar_end"])
                 self.actions[bar_end] = float(entry["action"])
@@ -155,6 +163,7 @@ class SessionBook:
                 self.adjusted += float(entry["shares"])
             case "leaving":
                 self.leaving, self.left_at = str(entry["reason"]), time
+                self.left_close = self.last_close()
             case "risk":
                 self.risk_state, self.risk_reason = entry["state"], entry["reason"]
             case "closed":

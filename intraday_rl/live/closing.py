@@ -35,10 +35,12 @@ class Closed:
 def lay_out(session: Session, now: pd.Timestamp, fold: str, seed: int) -> Closed:
     """The ledger from all bars that came and all fills, and the account after it."""
     book, day, known = session.desk.book, session.day, session.known
-    if known is None or known.symbol.frame.empty:
+    if not book.bars and (known is None or known.symbol.frame.empty):
         return Closed(None, 0.0, day.opening)
     fills = book.fills()
-    bars = known.symbol, known.benchmark
+    bars = (known.symbol, known.benchmark) if known else (day.no_bars, day.no_bars)
+    if not set(book.bars) <= set(bars[0].frame["bar_end"]):  # the feed has let go of that day
+        bars = day.recorded(book.bars), bars[1]
     leave = _exit(session, fills, now)
     ledger, after = day.ledger(*bars, book.actions, fills, leave, fold, seed)
     as_model = {bar_end: replace(one, paid=None) for bar_end, one in fills.items()}
@@ -100,8 +102,7 @@ def _exit(session: Session, fills: Mapping[pd.Timestamp, Filled], now: pd.Timest
     if not session.left_early():
         return Exit(filled)
     time = book.exited_at() or book.left_at or now
-    price = session.known.last_close() if session.known is not None else None
-    return Exit(filled, time, price, str(book.leaving))
+    return Exit(filled, time, book.left_close, str(book.leaving))
 
 
 def _orders(book: SessionBook, entries: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -9,6 +9,7 @@ so the filling is never seen: it only gives the day its length.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from functools import cached_property
@@ -80,6 +81,25 @@ class TradingDay:
         problem = Stage.of(dataset, self.fitting).problem([last])
         book: np.void = problem.book[0]
         return book
+
+    @property
+    def no_bars(self) -> Bars:
+        """The symbol's, before the first."""
+        history = self.history.symbol
+        return replace(history, frame=history.frame.iloc[:0].reset_index(drop=True), notes=())
+
+    def recorded(self, prices: Mapping[pd.Timestamp, Mapping[str, float]]) -> Bars:
+        """The day's bars from traded prices by their end, as a journal keeps them.
+
+        Volume is not kept: that of the history's last bar stands in, for a ledger, which reads
+        prices alone; nothing is decided on such bars.
+        """
+        last = self.history.symbol.frame.iloc[-1]
+        factor = float(last["split_factor"])
+        rows = self._grid[self._grid["bar_end"].isin(list(prices))].reset_index(drop=True)
+        values = {name: [prices[end][name] / factor for end in rows["bar_end"]] for name in PRICES}
+        frame = rows.assign(**values, volume=float(last["volume"]), split_factor=factor)
+        return replace(self.no_bars, frame=frame[list(self.history.symbol.frame.columns)])
 
     def sight(self, symbol: Bars, benchmark: Bars, actions: Actions, fills: Fills) -> Sight:
         """What the account sees at the end of the last bar of `symbol`, this day's bars so far."""

@@ -13,6 +13,8 @@ from filelock import FileLock, Timeout
 
 from intraday_rl.errors import DataError
 
+LONGEST_LINE = 65_536
+
 
 class Journal:
     """Lines of JSON that are only ever added, each synced; one writer at a time.
@@ -38,11 +40,11 @@ class Journal:
         except Timeout:
             raise DataError(f"{self.file}: another process runs this session") from None
         whole = b"".join(self._whole_lines())
-        self._lines = self.file.open("ab")
+        self._lines = self.file.open("ab", buffering=0)
         if self._lines.tell() != len(whole):
             self._lines.truncate(len(whole))
             os.fsync(self._lines.fileno())
-        self._next = whole.count(b"\n")
+        self._size, self._next = len(whole), whole.count(b"\n")
         return self
 
     def __exit__(
@@ -55,12 +57,23 @@ class Journal:
         self._lock.release()
 
     def write(self, event: str, time: str, **values: Any) -> dict[str, Any]:
-        """Add one line; it is on the disk when this returns."""
-        entry = {"number": self._next, "event": event, "time": time, **values}
-        self._lines.write(json.dumps(entry, allow_nan=False).encode() + b"\n")
-        self._lines.flush()
-        os.fsync(self._lines.fileno())
-        self._next += 1
+        """Add one line; it is on the disk when this returns.
+
+        Whatever raises meanwhile, a full disk or a signal, leaves the journal as it was before.
+        """
+        size, number = self._size, self._next
+        entry = {"number": number, "event": event, "time": time, **values}
+        line = json.dumps(entry, allow_nan=False).encode() + b"\n"
+        try:
+            written = 0
+            while written < len(line):
+                written += self._lines.write(line[written:]) or 0
+            os.fsync(self._lines.fileno())
+            self._size, self._next = size + len(line), number + 1
+        except BaseException:
+            self._lines.truncate(size)
+            self._size, self._next = size, number
+            raise
         return entry
 
     def read(self) -> list[dict[str, Any]]:
@@ -76,6 +89,19 @@ class Journal:
                 raise DataError(f"{self.file}: line {number + 1} is not what was written there")
             entries.append(entry)
         return entries
+
+    def last_event(self) -> str | None:
+        """Of the newest whole line, found without reading the others; None if there is none."""
+        try:
+            with self.file.open("rb") as content:
+                content.seek(max(0, content.seek(0, os.SEEK_END) - LONGEST_LINE))
+                lines = content.read().split(b"\n")[:-1]
+        except FileNotFoundError:
+            return None
+        try:
+            return str(json.loads(lines[-1])["event"]) if lines else None
+        except (ValueError, KeyError, TypeError):
+            raise DataError(f"{self.file}: its last line is not what was written there") from None
 
     def _whole_lines(self) -> Iterator[bytes]:
         if self.file.is_file():

@@ -52,14 +52,14 @@ def feed_of(setting: Setting) -> Feed:
     )
 
 
-def broker_of(setting: Setting, day: TradingDay, clock: Clock) -> Broker:
-    """Who carries out the session's orders."""
+def broker_of(setting: Setting, day: TradingDay, clock: Clock, last_close: float | None) -> Broker:
+    """Who carries out the session's orders; `last_close` as the session's journal knows it."""
     task = setting.task
     if task.broker is BrokerKind.paper:
         bar = pd.Timedelta(minutes=setting.history.symbol.bar_minutes)
         patience = bar + pd.Timedelta(seconds=task.bar_grace_seconds)
         setting.folder.mkdir(parents=True, exist_ok=True)
-        return PaperBroker(setting.folder, day.book, clock, day.exit_at, patience)
+        return PaperBroker(setting.folder, day.book, clock, day.exit_at, patience, last_close)
     with _extra("broker"):
         from intraday_rl.live.brokers.alpaca import AlpacaBroker
     alpaca = AlpacaBroker(

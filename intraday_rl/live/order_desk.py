@@ -52,12 +52,32 @@ class OrderDesk:
     _healthy_at: pd.Timestamp | None = None
     _trouble: str | None = None
     _said: str | None = None
+    _unwritten: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
     _differs_since: pd.Timestamp | None = None
 
     def note(self, event: str, now: pd.Timestamp, **values: object) -> None:
-        """Write a line into the journal and take it into the book."""
+        """Write a line into the journal and take it into the book.
+
+        A disk that takes nothing must not hold up an exit: from the leaving on lines wait in
+        memory, and are written before any later one. The id of an order that is lost with them
+        is the one that the next exit gets, so that it names the same order.
+        """
         with self.lock:
-            self.book.take(self.journal.write(event, str(now), **values))
+            line = event, str(now), values
+            leaves = event == "leaving" or self.book.leaving is not None
+            try:
+                while self._unwritten:
+                    self.journal.write(
+                        self._unwritten[0][0], self._unwritten[0][1], **self._unwritten[0][2]
+                    )
+                    self._unwritten.pop(0)
+                self.journal.write(event, str(now), **values)
+            except OSError as error:
+                if not leaves:
+                    raise
+                self._say(f"the journal cannot be written ({error}); what is open is closed")
+                self._unwritten.append(line)
+            self.book.take({"event": event, "time": str(now), **values})
 
     def trouble(self, now: pd.Timestamp, lasts: pd.Timedelta) -> str | None:
         """Why the broker cannot be used, or None; a finding holds for a while."""
@@ -141,10 +161,13 @@ class OrderDesk:
         with self.lock:
             answered = self.poll(now)
             for sent in self.book.open_orders():
-                if sent.purpose is not Purpose.exit or now - sent.sent_at >= self.broker.patience:
-                    self._cancel(sent, now)
-                elif sent.report is None and answered:
+                unknown = sent.purpose is Purpose.exit and sent.report is None
+                if unknown and answered:  # however old: it never arrived, or names the same order
                     self._submit(sent, now)
+                elif not unknown and (
+                    sent.purpose is not Purpose.exit or now - sent.sent_at >= self.broker.patience
+                ):
+                    self._cancel(sent, now)
             if any(sent.is_open for sent in self.book.open_orders()):
                 return False
             if self.book.position != 0.0:

@@ -57,10 +57,9 @@ def refusal(
     return None
 
 
-def lost_too_much(limits: RiskLimits, sight: Sight) -> bool:
-    """Whether the day's loss, marked at the close, has reached its limit."""
-    first = float(sight.account["session_equity"])
-    return sight.equity <= first * (1.0 - limits.daily_loss_limit)
+def lost_too_much(limits: RiskLimits, first_equity: float, equity: float) -> bool:
+    """Whether the day's loss, marked at the newest close, has reached its limit."""
+    return equity <= first_equity * (1.0 - limits.daily_loss_limit)
 
 
 def strange(limits: RiskLimits, sight: Sight) -> bool:

@@ -25,7 +25,6 @@ import pandas as pd
 from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.jobs.process import Child, adopt, begin
 from intraday_rl.jobs.progress import tail_of
-from intraday_rl.live.book import SessionBook
 from intraday_rl.live.clock import Clock
 from intraday_rl.live.journal import Journal
 from intraday_rl.live.setting import JOURNAL, next_session, unclosed
@@ -115,7 +114,7 @@ class Scheduler:
 
     def _is_over(self, agent: Agent, day: date) -> bool:
         journal = Journal(self.roster.sessions(agent.name) / str(day) / JOURNAL)
-        return SessionBook.of(journal.read()).closed
+        return journal.last_event() == "closed"
 
     def _begin(self, agent: Agent, day: date, closes_only: bool) -> None:
         folder = self.roster.sessions(agent.name) / str(day)
@@ -139,7 +138,9 @@ class Scheduler:
         day = next_session(self.clock.now())
         folder = self.roster.sessions(agent.name)
         open_days = unclosed(folder, day + timedelta(days=1))
-        if status == 0 or (status is None and self._is_over(agent, day)):
+        newest = max(folder.glob("????-??-??"), default=None)
+        over = newest is not None and Journal(newest / JOURNAL).last_event() == "closed"
+        if status == 0 or (over and status is None):
             self.roster.process(agent.name, None, None, 0)
             if agent.once and agent.status is AgentStatus.running:
                 self.roster.stop(agent.name)
@@ -150,6 +151,8 @@ class Scheduler:
         self.roster.process(agent.name, None, None, restarts)
         if (status in REFUSED and not open_days) or restarts > MOST_RESTARTS:
             self.roster.failed(agent.name, why)
+            if not open_days:  # nothing is left that has to be closed
+                self.roster.process(agent.name, None, None, 0)
         pause = min(FIRST_PAUSE_SECONDS * 2.0 ** (restarts - 1), LONGEST_PAUSE_SECONDS)
         self._not_before[agent.name] = seconds + pause
         return self.roster.get(agent.name)

@@ -76,6 +76,11 @@ class Session:
             self._ends = frozenset(self.known.ends)
             self.broker.look(self.feed, self.known, now)
         self.desk.poll(now)
+        if self.desk.book.leaving is None and lost_too_much(
+            self.options.risk, self.day.opening.equity, self.equity()
+        ):
+            self.desk.note("alarm", now, text="the day's loss has reached its limit")
+            self.desk.leave(LOSS_LIMIT, now)
         for bar_end in self.day.bar_ends:
             if bar_end > now:
                 break
@@ -100,6 +105,16 @@ class Session:
     def left_early(self) -> bool:
         """Whether something other than the cutoff ended it."""
         return self.desk.book.leaving not in (None, CUTOFF)
+
+    def equity(self) -> float:
+        """Of the account when closed; else as last seen, moved on with the newest close."""
+        book, seen = self.desk.book, self.sight
+        if book.after is not None:
+            return book.after.equity
+        if seen is None:
+            return self.day.opening.equity
+        close = self.known.last_close() if self.known is not None else None
+        return seen.equity + book.position * ((close or seen.close) - seen.close)
 
     def risk_state(self) -> tuple[RiskState, str | None]:
         """How freely it may trade, and why not freely."""
@@ -189,7 +204,8 @@ class Session:
             return "no_observation"
         self.sight = seen
         limits = self.options.risk
-        if lost_too_much(limits, seen):
+        if lost_too_much(limits, self.day.opening.equity, seen.equity):
+            self.desk.note("alarm", now, text="the day's loss has reached its limit")
             self.desk.leave(LOSS_LIMIT, now)
             return "agent_stopped"
         if strange(limits, seen):

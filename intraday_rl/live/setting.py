@@ -63,6 +63,8 @@ class Setting:
 
     def opening(self) -> Opening:
         """The account that the session begins with."""
+        dataset = open_dataset(self.plan, self.history, keep_features=False)
+        self._check_schema(dataset)
         before = None if self.task.agent is None else last_closed(self.folder.parent, self.day)
         if before is not None:
             least = self.plan.env.initial_equity * RUIN_FRACTION
@@ -74,8 +76,6 @@ class Setting:
                     f"{least:g}; make another agent",
                 )
             return before
-        dataset = open_dataset(self.plan, self.history, keep_features=False)
-        self._check_schema(dataset)
         stage = Stage.of(dataset, self.model.fitting())
         if self.task.agent is None and self.backtest is not None:
             return opening_from(stage, self.backtest, self.day)
@@ -96,7 +96,8 @@ def setting_of(plan: Plan, context: Context, clock: Clock, day: date | None = No
     assert isinstance(task, Paper)
     if day is None:
         day = parse_day("task.day", task.day) if task.day else next_session(clock.now())
-    model = _model(plan, task, context)
+    opened = opened_with(plan, task, day)
+    model = _model(plan, task, context, task.model if opened is None else opened)
     own = model.on(plan)
     market = load_market(own)
     history = _before(market, day)
@@ -134,7 +135,7 @@ def unclosed(folder: Path, day: date) -> list[date]:
     return [
         date.fromisoformat(one.name)
         for one in earlier
-        if (book := _book(one)).opening is not None and not book.closed
+        if Journal(one / JOURNAL).last_event() not in (None, "closed")
     ]
 
 
@@ -142,11 +143,20 @@ def _book(folder: Path) -> SessionBook:
     return SessionBook.of(Journal(folder / JOURNAL).read())
 
 
-def _model(plan: Plan, task: Paper, context: Context) -> TrainedModel:
+def opened_with(plan: Plan, task: Paper, day: date) -> str | None:
+    """The bundle that an agent's session of the day was opened with: it goes on with no other."""
+    if task.agent is None:
+        return None
+    journal = Journal(sessions_folder(plan) / task.agent / str(day) / JOURNAL)
+    first = next(iter(journal.read()), None)
+    return None if first is None else str(first["model"])
+
+
+def _model(plan: Plan, task: Paper, context: Context, spec: str) -> TrainedModel:
     """The model, if it is one of these bars: of another symbol or length it would act on nothing
     that it knows."""
     real = task.broker is not BrokerKind.paper
-    chosen = choose_model(plan, task.model, refuse_abstained=real)
+    chosen = choose_model(plan, spec, refuse_abstained=real)
     model = open_to_play(chosen, context.reload)
     for key, given, own in (
         ("symbol", plan.symbol, model.plan.symbol),

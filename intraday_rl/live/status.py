@@ -38,7 +38,7 @@ def status_of(session: Session, now: pd.Timestamp) -> dict[str, Any]:
         "last_bar_end": None if last is None else str(last),
         "last_bar_age_seconds": None if last is None else (now - last).total_seconds(),
         "equity_before": opening,
-        "equity": _equity(session),
+        "equity": session.equity(),
         "decisions": len(book.actions),
         "skipped": len(book.handled) - len(book.actions),
         "alarms": list(book.alarms),
@@ -54,18 +54,6 @@ def _state(session: Session, now: pd.Timestamp) -> str:
     if book.leaving is not None:
         return "leaving" if book.position or book.open_orders() else "flat"
     return "waiting" if now < session.day.bar_ends[0] else "trading"
-
-
-def _equity(session: Session) -> float:
-    """Of the account after closing, else as last seen, moved on with the newest close."""
-    book = session.desk.book
-    if book.after is not None:
-        return book.after.equity
-    seen = session.sight
-    if seen is None:
-        return session.day.opening.equity
-    close = session.known.last_close() if session.known is not None else None
-    return seen.equity + book.position * ((close or seen.close) - seen.close)
 
 
 def _order(sent: SentOrder) -> dict[str, Any]:

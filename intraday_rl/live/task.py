@@ -137,7 +137,7 @@ def _to_its_end(
     opening = book.opening or setting.opening()
     day = TradingDay(setting.plan, model.fitting(), setting.history, setting.day, opening)
     feed = feed_of(setting)
-    broker = broker_of(setting, day, clock)
+    broker = broker_of(setting, day, clock, book.last_close())
     try:
         prefix = f"{ORDER_PREFIX}-{task.agent or 'replay'}-{setting.day:%Y%m%d}"
         desk = OrderDesk(journal, book, broker, setting.plan.symbol, prefix)

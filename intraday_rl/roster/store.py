@@ -147,7 +147,8 @@ class Roster:
             # Whether it is at work is asked by what removes it: between a look and a removal its
             # session could begin.
             gone = rows.execute(
-                "DELETE FROM agents WHERE name = ? AND status != ? AND pid IS NULL",
+                "DELETE FROM agents WHERE name = ? AND status != ? AND pid IS NULL "
+                "AND restarts = 0",  # one that died is yet to be closed
                 (name, AgentStatus.running.value),
             )
             if not gone.rowcount:

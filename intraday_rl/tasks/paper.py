@@ -9,7 +9,7 @@ from enum import Enum
 import pandas as pd
 
 from intraday_rl.errors import ConfigError, check_range
-from intraday_rl.market.calendar import FULL_SESSION_MINUTES
+from intraday_rl.market.calendar import FULL_SESSION_MINUTES, NEW_YORK
 from intraday_rl.market.files import BarLabel
 from intraday_rl.tasks.days import parse_day
 
@@ -83,11 +83,18 @@ class Rehearsal:
         check_range("speed", self.speed, 0.0, 1e6, low_open=True)
         for key in ("start", "anchor"):
             text = getattr(self, key)
-            if text is not None:
-                try:
-                    pd.Timestamp(text)
-                except ValueError:
-                    raise ConfigError(key, text, "must be a time, as '2022-03-14 09:20'") from None
+            if text is not None and not _is_a_time(text):
+                remedy = "must be a time that the clocks show once, as '2022-03-14 09:20'"
+                raise ConfigError(key, text, remedy)
+
+
+def _is_a_time(text: str) -> bool:
+    """Whether New York's clocks show it, and not twice."""
+    try:
+        stamp = pd.Timestamp(text)
+        return not pd.isna(stamp) and (stamp.tzinfo or stamp.tz_localize(NEW_YORK)) is not None
+    except ValueError:
+        return False
 
 
 @dataclass(slots=True, kw_only=True)

@@ -142,6 +142,37 @@ def test_an_unanswered_exit_is_sent_again_under_the_same_id_until_it_is_answered
     assert desk.book.position == 0.0
 
 
+def test_an_exit_that_never_arrived_is_sent_as_soon_as_the_broker_answers_however_late(desk):
+    held(desk, 100.0)
+    desk.broker.silent = True
+    for second in (10, 25, 40, 70):
+        assert not desk.flatten(None, after(second))
+    desk.broker.silent = False
+    desk.flatten(None, after(71))
+    assert desk.broker.submitted[-1].client_id == "t-002"
+    assert desk.broker.submitted[-1].shares == -100.0
+    desk.broker.fill("t-002", -100.0, 50.0)
+    assert desk.flatten(None, after(72))
+
+
+def test_a_full_disk_holds_up_no_exit_and_leaves_the_journal_whole(desk, monkeypatch):
+    held(desk, 100.0)
+    write = desk.journal.write
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(desk.journal, "write", full)
+    desk.leave("cutoff", after(1))
+    desk.flatten(None, after(1))
+    desk.broker.fill("t-002", -100.0, 50.0)
+    assert desk.flatten(None, after(2))
+    monkeypatch.setattr(desk.journal, "write", write)
+    desk.note("finding", after(3), text="room again")
+    again = SessionBook.of(desk.journal.read())
+    assert (again.position, again.leaving) == (0.0, "cutoff")
+
+
 def test_what_was_filled_never_becomes_less(desk):
     desk.order(100.0, BAR, NOON)
     desk.broker.fill("t-001", 60.0, 50.0, "open")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from intraday_rl.live.brokers.broker import Order, OrderState
-from intraday_rl.live.brokers.paper import NO_BAR, PaperBroker
+from intraday_rl.live.brokers.paper import NO_BAR, SILENCE, PaperBroker
 from intraday_rl.live.clock import ReplayClock
 from intraday_rl.live.feeds.replay import ReplayFeed
 
@@ -100,6 +100,8 @@ def test_the_exit_without_a_bar_fills_at_the_last_close_when_none_can_come_any_m
     broker._last_close = 16.0  # the feed has fallen silent
     assert broker.find("exit").state is OrderState.open
     broker._clock.wait_until(day.exit_at + QUARTER)
+    assert broker.find("exit").state is OrderState.open  # it may have begun again just now
+    broker._clock.wait_until(day.exit_at + QUARTER + SILENCE)
     report = broker.find("exit")
     assert (report.state, report.filled_at) == (OrderState.filled, day.exit_at)
     assert report.average_price == 16.0 - 0.005
@@ -108,7 +110,7 @@ def test_the_exit_without_a_bar_fills_at_the_last_close_when_none_can_come_any_m
 def test_a_decision_whose_bar_never_comes_is_not_filled(begin, day):
     broker = begin(day.decision_ends[-1])
     broker.submit(Order("late", "TQQQ", 100.0, day.decision_ends[-1]))
-    broker._clock.wait_until(day.exit_at)
+    broker._clock.wait_until(day.exit_at + SILENCE)
     report = broker.find("late")
     assert (report.state, report.filled, report.reason) == (OrderState.cancelled, 0.0, NO_BAR)
 

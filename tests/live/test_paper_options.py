@@ -48,6 +48,9 @@ REFUSED = {
     "task.risk.daily_loss_limit=0": "must be a number in (0, 1]",
     "task.risk.max_orders_per_minute=0": "must be a number in [1, 1000]",
     "task.clock.start=noon": "must be a time",
+    "task.clock.start=NaT": "must be a time",
+    "task.clock.start='2021-03-14 02:30'": "that the clocks show once",
+    "task.clock.start='2021-11-07 01:30'": "that the clocks show once",
     "task.clock.speed=0": "must be a number in (0, 1e+06]",
     "task.exit_lead_seconds=3601": "must be a number in [0, 600]",
 }

@@ -86,8 +86,8 @@ def test_orders_are_counted_within_a_minute():
 
 def test_a_loss_at_its_limit_ends_the_day():
     limits = RiskLimits(daily_loss_limit=0.02)
-    assert not lost_too_much(limits, sight(equity=98_001.0))
-    assert lost_too_much(limits, sight(equity=98_000.0))
+    assert not lost_too_much(limits, 100_000.0, 98_001.0)
+    assert lost_too_much(limits, 100_000.0, 98_000.0)
 
 
 def test_an_observation_out_of_the_trained_range_is_strange():

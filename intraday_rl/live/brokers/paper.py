@@ -19,6 +19,8 @@ from intraday_rl.live.feeds.feed import DayBars, Feed
 from intraday_rl.live.journal import Journal
 from intraday_rl.trading.kernel.charges import fill_price
 
+# How long after a beginning a feed may say nothing before it counts as gone.
+SILENCE = pd.Timedelta(seconds=60)
 NO_BAR = "no bar came at whose opening it could be filled"
 
 
@@ -45,15 +47,18 @@ class PaperBroker:
         clock: Clock,
         exit_at: pd.Timestamp,
         exit_patience: pd.Timedelta,
+        last_close: float | None = None,
     ) -> None:
         self._sides = {1.0: book["buy"], -1.0: book["sell"]}
         self._clock, self._exit_at, self._exit_patience = clock, exit_at, exit_patience
         # It gives up waiting by itself, and only asks for news of the order then.
         self.patience = exit_patience * 2
         self._journal = Journal(folder / "paper_broker.jsonl")
+        self._began = clock.now()
         self._orders: dict[str, Order] = {}
         self._reports: dict[str, Report] = {}
-        self._last_close: float | None = None
+        self._last_close = last_close
+        self._heard_at: pd.Timestamp | None = None
         self._lock = threading.Lock()
         self._journal.__enter__()
         for entry in self._journal.read():
@@ -62,6 +67,7 @@ class PaperBroker:
     def look(self, feed: Feed, known: DayBars, now: pd.Timestamp) -> None:
         """Fill what can be filled by what the feed knows."""
         with self._lock:
+            self._heard_at = now
             self._last_close = known.last_close() or self._last_close
             for client_id, order in self._open():
                 if order.opening_of is None:
@@ -118,10 +124,16 @@ class PaperBroker:
         if self._reports[client_id].state.is_final or order.opening_of is None:
             return
         now = self._clock.now()
+        due = self._exit_at
+        if order.opening_of >= self._exit_at:
+            due = order.opening_of + self._exit_patience
+        # A broker that has just begun again waits for the feed's first word, not for ever.
+        heard = self._heard_at is not None and self._heard_at >= due
+        if now < due or not (heard or now >= max(due, self._began) + SILENCE):
+            return
         if order.opening_of < self._exit_at:
-            if now >= self._exit_at:
-                self._note("cancelled", client_id=client_id, reason=NO_BAR)
-        elif now >= order.opening_of + self._exit_patience and self._last_close is not None:
+            self._note("cancelled", client_id=client_id, reason=NO_BAR)
+        elif self._last_close is not None:
             self._fill(client_id, order, self._last_close, order.opening_of)
 
     def _fill_at_once(self, client_id: str, order: Order) -> None:
