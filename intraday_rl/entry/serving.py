@@ -80,8 +80,9 @@ def show(plan: Plan, context: Context) -> int:
     task: Serve = plan.task
     origin = task.token_file or f"the variable {VARIABLE}"
     reached = "this machine alone" if task.is_loopback else "other machines too"
+    address = f"http://{task.shown_host}:{task.port}"
     sys.stdout.write(
-        f"would serve http://{task.host}:{task.port} to {reached}, with the token of {origin}\n"
+        f"would serve {address} to {reached}, with the token of {origin}\n"
         f"jobs at a time: {task.job_workers}; runs: {plan.paths.outputs}; "
         f"queue: {state_folder(plan.paths.state) / 'jobs'}\n"
         "dry run: nothing was started, nothing was written\n"

@@ -66,6 +66,13 @@ class Serve:
         check_range("cancel_grace_seconds", self.cancel_grace_seconds, 0.0, 3_600.0)
 
     @property
+    def shown_host(self) -> str:
+        """As it stands in an address, and in a request's Host: IPv6 in brackets, abridged."""
+        if ":" not in self.host:
+            return self.host
+        return f"[{ipaddress.ip_address(self.host).compressed}]"
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the server."""
         return self.host == LOCALHOST or ipaddress.ip_address(self.host).is_loopback

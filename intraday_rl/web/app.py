@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from intraday_rl.web.desk import Desk
 from intraday_rl.web.guard import (
@@ -14,6 +13,7 @@ from intraday_rl.web.guard import (
     FAILED_SECONDS,
     BodyChecked,
     NotTooMany,
+    OwnHosts,
     SecurityHeaders,
     TokenRequired,
 )
@@ -45,7 +45,7 @@ def create_app(
     body_seconds: float = BODY_SECONDS,
 ) -> FastAPI:
     """Every route of one server; nothing of it is reachable without the guards."""
-    hosts = [*LOOPBACK_NAMES, desk.options.host, *desk.options.allowed_hosts]
+    hosts = [*LOOPBACK_NAMES, desk.options.shown_host, *desk.options.allowed_hosts]
     app = FastAPI(
         title="intraday-rl",
         version="1",
@@ -56,7 +56,7 @@ def create_app(
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(NotTooMany),
-            Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+            Middleware(OwnHosts, hosts=hosts),
             Middleware(TokenRequired, token=token, failed_seconds=failed_seconds),
             Middleware(BodyChecked, body_seconds=body_seconds),
         ],

@@ -7,7 +7,8 @@
 | no token, or another one | 401, after a pause that holds up this request alone |
 | more than `LARGEST_BODY` | 413 |
 | a body that does not come in time | 408 |
-| a body that is not JSON, or nested deeper than `DEEPEST` | 415, 400 |
+| a body that does not say that it is JSON | 415 |
+| a body nested deeper than `DEEPEST` | 400 |
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Sequence
 
 import anyio
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from intraday_rl.web.token import Token
@@ -43,6 +46,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_OURS = "intraday_rl.addressed_to_us"
 # The closing quote may be missing: then all the rest is inside the string. If it had to be there,
 # every quote of a string that never ends would be tried as the beginning of another one.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
@@ -89,6 +93,26 @@ class NotTooMany:
             await self._app(scope, receive, send)
         finally:
             self._under_way -= 1
+
+
+class OwnHosts:
+    """Refuses what is addressed to a name that is not ours, as from a page of another site.
+
+    Starlette judges; its own refusal is a text, where every other one of ours is JSON.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
+        self._app = app
+        self._judge = TrustedHostMiddleware(_let_in, allowed_hosts=hosts, www_redirect=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        judged = {**scope, _OURS: False}
+        await self._judge(judged, receive, _unheard)
+        if judged[_OURS]:
+            await self._app(scope, receive, send)
+            return
+        remedy = "task.allowed_hosts names the hosts that are served"
+        await _refuse(send, 400, f"addressed to another host; {remedy}")
 
 
 class TokenRequired:
@@ -147,6 +171,14 @@ class BodyChecked:
             await _refuse(send, 400, f"a body is nested at most {DEEPEST} deep")
             return
         await self._app(scope, _replay(body, receive), send)
+
+
+async def _let_in(scope: Scope, receive: Receive, send: Send) -> None:
+    scope[_OURS] = True
+
+
+async def _unheard(message: Message) -> None:
+    """Takes the place of `send` where nothing is to be said."""
 
 
 async def _read(receive: Receive) -> bytes | None:

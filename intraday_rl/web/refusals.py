@@ -44,6 +44,9 @@ def add_refusals(app: FastAPI, choices: Choices) -> None:
             ]
         )
 
+    async def of_nobody(request: Request, error: Exception) -> Response:
+        return JSONResponse({"detail": "a mistake of the server's; its log says more"}, 500)
+
     async def of_ours(request: Request, error: Exception) -> Response:
         if isinstance(error, ConfigError):
             return unprocessable([(_path_of(error.key), error.remedy)])
@@ -58,6 +61,7 @@ def add_refusals(app: FastAPI, choices: Choices) -> None:
     handlers: dict[type[Exception], Callable[..., Any]] = {
         RequestValidationError: of_payload,
         IntradayRLError: of_ours,
+        Exception: of_nobody,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)

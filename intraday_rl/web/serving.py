@@ -55,7 +55,7 @@ def serve(desk: Desk, token: Token, beside: Sequence[AbstractContextManager[obje
         )
         for one in beside:
             stack.enter_context(one)
-        logger.info("serving on http://%s:%d", options.host, options.port)
+        logger.info("serving on http://%s:%d", options.shown_host, options.port)
         uvicorn.Server(settings).run(sockets=[listener])
 
 
@@ -64,5 +64,5 @@ def _listener(options: Serve) -> socket.socket:
     try:
         return socket.create_server((options.host, options.port), family=family)
     except OSError as error:
-        remedy = f"cannot be listened on at {options.host} ({error.strerror}); choose another"
+        remedy = f"cannot be listened on at {options.shown_host} ({error.strerror}); choose another"
         raise ConfigError("task.port", options.port, remedy) from error

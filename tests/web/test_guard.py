@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from dataclasses import replace
 from urllib.parse import quote
 
 import anyio
@@ -15,7 +16,7 @@ from intraday_rl.config import compose_plan
 from intraday_rl.errors import ConfigError
 from intraday_rl.web.guard import DEEPEST, LARGEST_BODY, BodyChecked, _depth
 from intraday_rl.web.token import SHORTEST, Token, token_of
-from tests.web.conftest import AUTHORIZATION, TOKEN, served
+from tests.web.conftest import AUTHORIZATION, TOKEN, desk_in, served
 
 JSON = {"Content-Type": "application/json"}
 
@@ -153,9 +154,37 @@ def test_without_a_token_nothing_is_served_wherever_it_would_listen():
 
 def test_a_request_to_another_host_is_refused(common):
     for host in ("evil.example", "127.0.0.1.evil.example", "", "127.0.0.1@evil.example"):
-        assert common.get("/api/jobs", headers={"Host": host}).status_code == 400, host
+        answer = common.get("/api/jobs", headers={"Host": host})
+        assert answer.status_code == 400, host
+        assert "addressed to another host" in answer.json()["detail"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
     for host in ("localhost:8000", "127.0.0.1:1", "[::1]:8000"):
         assert common.get("/api/jobs", headers={"Host": host}).status_code == 200, host
+
+
+def test_an_address_of_ipv6_is_reached_by_the_name_that_a_browser_gives_it(tmp_path, choices, wire):
+    plan = compose_plan(["task=serve", "task.host='fd00:0::0:1'", "tracking=none"])
+    assert plan.task.shown_host == "[fd00::1]"
+    with served(desk_in(tmp_path, plan, choices, wire)) as client:
+        for host, status in (("[fd00::1]:8000", 200), ("[fd00::2]:8000", 400), ("[::1]", 200)):
+            assert client.get("/api/jobs", headers={"Host": host}).status_code == status, host
+
+
+def test_a_mistake_of_the_server_is_told_in_the_same_shape(desk):
+    def survey():
+        raise ZeroDivisionError("secret")
+
+    with served(replace(desk, survey=survey)) as client:
+        answer = client.get("/api/runs")
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert answer.json()["detail"]
+
+
+def test_what_is_not_json_is_refused_with_a_list_as_every_wrong_payload_is(common):
+    answer = common.post("/api/walk-forward", content="{", headers=JSON)
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"][0] == "body"
 
 
 def test_no_other_site_may_read_an_answer(common):

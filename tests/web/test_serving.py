@@ -38,6 +38,7 @@ def test_a_dry_run_says_where_it_would_listen_and_writes_nothing(leave):
     status, out, _, files = leave("dry_run=true", "task.port=8123")
     assert (status, files) == (0, [])
     assert "would serve http://127.0.0.1:8123 to this machine alone" in out
+    assert "would serve http://[::1]:8000 to this" in leave("dry_run=true", "task.host='::1'")[1]
     assert "other machines too" in leave("dry_run=true", "task.host='0.0.0.0'")[1]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, fields
 
 from intraday_rl.agents.sac import SacJax
 from intraday_rl.dataset import Dataset, open_dataset
@@ -23,6 +24,10 @@ from intraday_rl.research.fine_tune.tuning import check_batch
 from intraday_rl.stage import Stage
 from intraday_rl.tasks import FineTune
 from intraday_rl.trained_model import TrainedModel, open_model
+
+logger = logging.getLogger(__name__)
+
+APPENDING = ("end", "bar_minutes")  # of synthetic bars: more of the same; checked by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +171,30 @@ def _check_symbol(plan: Plan, own: Plan) -> str:
 def _check_source(plan: Plan, own: Plan) -> str:
     synthetic, was = (isinstance(one.data, SyntheticData) for one in (plan, own))
     if synthetic == was:
+        differing = other_synthetic_bars(plan, own)
+        if differing:
+            logger.warning("not the bars that the model was trained on: %s", differing)
+            return f"synthetic, but not the bars of training: {differing}"
         return "synthetic, as in training" if synthetic else "real bars, as in training"
     kinds = {True: "synthetic", False: "real"}
     raise ModelError(
         f"data: {kinds[synthetic]} bars for a model that was trained on {kinds[was]} ones"
+    )
+
+
+def other_synthetic_bars(plan: Plan, own: Plan) -> str:
+    """Which options make the plan's synthetic bars others than the model's own; empty if none do.
+
+    A later end only appends. Other bars are no mistake, as where the market is to change, but what
+    was learned from one signal is not there in bars without it.
+    """
+    now, then = plan.data, own.data
+    if not (isinstance(now, SyntheticData) and isinstance(then, SyntheticData)):
+        return ""
+    return ", ".join(
+        f"data.{one.name}={getattr(now, one.name)} (in training {getattr(then, one.name)})"
+        for one in fields(SyntheticData)
+        if one.name not in APPENDING and getattr(now, one.name) != getattr(then, one.name)
     )
 
 

@@ -17,6 +17,7 @@ from intraday_rl.research.fine_tune.checks import (
     choose_parent,
     fitting_market,
     open_stage,
+    other_synthetic_bars,
     prepare,
 )
 from intraday_rl.research.fine_tune.lineage import lineage_of, spans_described
@@ -53,6 +54,7 @@ def _show(plan: Plan, planned: Callable[[Checks], dict[str, Any]]) -> int:
 
 
 def _planned(prepared: Prepared, options: FineTune) -> dict[str, Any]:
+    differing = other_synthetic_bars(prepared.plan, prepared.parent.plan)
     agent, spans = prepared.parent.agent, spans_described(prepared)
     steps = decisions_of(options, agent.n_envs)
     return {
@@ -68,6 +70,7 @@ def _planned(prepared: Prepared, options: FineTune) -> dict[str, Any]:
             "learning_rate_schedule": "constant",
             "held_out_days": [str(day) for day in prepared.spans.held_out],
         },
+        "notes": [f"Not the bars that the model was trained on: {differing}"] if differing else [],
     }
 
 

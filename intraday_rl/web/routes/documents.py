@@ -23,13 +23,13 @@ IdempotencyKey = Annotated[
     ),
 ]
 _MEANING = {
-    400: "not JSON, or addressed to another host",
+    400: "nested too deep, or addressed to another host",
     401: "no token, or another one",
     404: "there is none",
     409: "another job is at it, or the name is taken, or the agent is at work",
     413: "the body is too large",
     415: "the body is not application/json",
-    422: "a field is refused; `loc` says which",
+    422: "not JSON, or a field is refused; `loc` says which",
     429: "too many of them; come again",
 }
 

@@ -36,6 +36,27 @@ def test_a_hold_out_too_short_to_prove_anything_is_said_before_training(model):
     assert "19 held out: fewer than 20 prove nothing" in found.detail
 
 
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["data.edge=0.25", "data.seed=3"],
+         "data.seed=3 (in training 0), data.edge=0.25 (in training 0.0)"),
+        (["data.start=2020-01-02"], "data.start=2020-01-02 (in training 2021-01-04)"),
+        (["data.end=2022-03-31"], None),
+    ],
+)  # fmt: skip
+def test_other_synthetic_bars_than_those_of_training_are_said(model, capsys, overrides, said):
+    plan, context = model.composed("dry_run=true", "format=json", *overrides)
+    assert dry_run([("", context.command[1:], plan)]) == 0
+    content = json.loads(capsys.readouterr().out)
+    (source,) = [one["detail"] for one in content["checks"] if one["name"] == "source"]
+    if said is None:
+        assert (source, content["notes"]) == ("synthetic, as in training", [])
+    else:
+        assert source == f"synthetic, but not the bars of training: {said}"
+        assert content["notes"] == [f"Not the bars that the model was trained on: {said}"]
+
+
 def rewritten(path: Path, change) -> None:
     content = json.loads(path.read_text())
     change(content)
