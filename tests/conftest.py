@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -22,6 +23,12 @@ def real_data() -> Path:
     if not (folder / "SPY_15min_2018_2025.parquet").is_file():
         pytest.skip(f"no real bars in {folder}; set INTRADAY_RL_DATA")
     return folder
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end; looking through it again takes time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

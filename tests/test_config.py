@@ -285,6 +285,7 @@ def test_any_value_gives_a_plan_that_reloads_equal_or_one_message(case):
     check(lambda: build(saved_config(SAVED[choice], typed)))
 
 
+@pytest.mark.slow("input")
 @settings(max_examples=8, deadline=None)
 @given(overrides())
 def test_hydra_adds_no_traceback_of_its_own(case):

@@ -57,6 +57,10 @@ def blocks(language: str) -> Iterator[tuple[Path, str]]:
             yield path, match[1]
 
 
+def is_project_command(command: str) -> bool:
+    return tuple(shlex.split(command)[:2]) == PROGRAM
+
+
 # An option that needs an extra: the extra's name, and the module that shows it is there.
 EXTRAS = {
     "agent=sac_jax": ("jax", "sbx"),
@@ -65,10 +69,23 @@ EXTRAS = {
 }
 
 
-def commands() -> list[str]:
-    """Every command of a bash block, once."""
-    lines = [line.strip() for _, block in blocks("bash") for line in block.splitlines()]
-    return list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+def commands() -> dict[str, Path]:
+    """Every command of a bash block, once, and the first document that has it."""
+    lines = [(line.strip(), path) for path, block in blocks("bash") for line in block.splitlines()]
+    found: dict[str, Path] = {}
+    for line, path in lines:
+        if line and not line.startswith("#"):
+            found.setdefault(line, path)
+    return found
+
+
+def project_commands() -> list[Any]:
+    """Those of the README always; those of the other documents with the long tests."""
+    return [
+        pytest.param(command, marks=() if path == ROOT / "README.md" else pytest.mark.slow("docs"))
+        for command, path in commands().items()
+        if is_project_command(command)
+    ]
 
 
 def links() -> list[tuple[Path, str]]:
@@ -106,16 +123,12 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def is_project_command(command: str) -> bool:
-    return tuple(shlex.split(command)[:2]) == PROGRAM
-
-
 def test_every_command_is_run_here_or_named_with_the_reason_why_not() -> None:
     found = set(commands())
     assert {command for command in found if not is_project_command(command)} == set(BY_HAND)
 
 
-@pytest.mark.parametrize("command", [c for c in commands() if is_project_command(c)])
+@pytest.mark.parametrize("command", project_commands())
 def test_a_documented_command_composes_and_resolves_its_windows(
     command: str,
     bars: Path,
@@ -237,6 +250,7 @@ def choices(heading: str) -> list[str]:
     return re.findall(r"`([\w/]+=\w+)`", heading)
 
 
+@pytest.mark.slow("docs")
 @pytest.mark.parametrize("heading", options("configuration.md"))
 def test_configuration_md_has_the_defaults(heading: str) -> None:
     documented = options("configuration.md")[heading]
@@ -254,14 +268,12 @@ def all_choices() -> list[str]:
     return found
 
 
+@pytest.mark.slow("docs")
 @pytest.mark.parametrize("choice", all_choices())
-def test_configuration_md_has_every_key(choice: str) -> None:
+def test_configuration_md_has_every_choice_its_keys_and_its_values(choice: str) -> None:
+    values = composed(choice)
     documented = {key for table in options("configuration.md").values() for key in table}
-    assert not {key for key, value in composed(choice).items() if value != {}} - documented
-
-
-@pytest.mark.parametrize("choice", all_choices())
-def test_configuration_md_names_every_choice_and_its_values(choice: str) -> None:
+    assert not {key for key, value in values.items() if value != {}} - documented
     lines = (ROOT / "docs" / "configuration.md").read_text("utf-8").splitlines()
     named = [line for line in lines if f"`{choice}`" in line]
     assert named, f"docs/configuration.md does not name {choice}"
@@ -269,7 +281,6 @@ def test_configuration_md_names_every_choice_and_its_values(choice: str) -> None
     rows = [line for line in named if line.startswith(f"| `{choice}`")]
     if not rows or group in ("experiment", "debug", "preset"):
         return
-    values = composed(choice)
     shown = dict(re.findall(r"`(\w+): ([^`]*)`", rows[0]))
     for key, text in shown.items():
         assert values[f"{group.replace('/', '.')}.{key}"] == yaml.safe_load(text)

@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,17 @@ def leaves(node: Any, path: str = "") -> list[str]:
     return [path]
 
 
-CONFIGS = [compose_config([*choice, *DRY]) for choice in CHOICES]
-SAVED = [saved(build(config)).text for config in CONFIGS]
-PLACES = [leaves(config) for config in CONFIGS]  # parts and values
+@cache
+def config_of(choice: int) -> DictConfig:
+    return compose_config([*CHOICES[choice], *DRY])
+
+
+@cache
+def places(choice: int) -> list[str]:
+    """Parts and values."""
+    return leaves(config_of(choice))
+
+
 GROUPS = sorted(
     {
         path.parent.relative_to(conf_folder()).as_posix()
@@ -128,15 +137,15 @@ OPTIONS = sorted({path.stem for path in conf_folder().rglob("*.yaml")} | {"nope"
 @st.composite
 def lines(draw: st.DrawFn) -> tuple[int, list[str]]:
     choice = draw(st.integers(0, len(CHOICES) - 1))
-    return choice, draw(st.lists(words(PLACES[choice]), min_size=1, max_size=3))
+    return choice, draw(st.lists(words(places(choice)), min_size=1, max_size=3))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An empty working folder; the saved plans lie beside it."""
     root = tmp_path_factory.mktemp("hostile")
-    for number, text in enumerate(SAVED):
-        (root / f"{number}.yaml").write_text(text)
+    for number in range(len(CHOICES)):
+        (root / f"{number}.yaml").write_text(saved(build(config_of(number))).text)
     before = Path.cwd()
     (root / "here").mkdir()
     os.chdir(root / "here")

@@ -96,6 +96,7 @@ def test_the_file_reads_back_as_it_was_written(outputs):
     assert [one.number for one in first.models[SAC].versions] == [1, 2, 3]
 
 
+@pytest.mark.slow("registry")
 @pytest.mark.parametrize(
     ("spec", "name", "number"),
     [
@@ -250,6 +251,7 @@ def test_a_folder_without_a_bundle_is_said_to_be_one(outputs):
         choose_model(plan_of(outputs), str(outputs / "runs"))
 
 
+@pytest.mark.slow("registry")
 @pytest.mark.parametrize("experiment", ["", "1"])
 def test_a_bundle_that_was_deleted_is_taken_from_the_stores_artifacts(outputs, experiment):
     bundle_of_two = choose_model(plan_of(outputs), "2").bundle

@@ -117,6 +117,7 @@ def check_equal(stock: Any, other: Any, n_updates: int) -> None:
         )
 
 
+@pytest.mark.slow("agents")
 @pytest.mark.usefixtures("uncompiled")
 @pytest.mark.parametrize(
     "changes",
@@ -323,6 +324,7 @@ def test_without_a_compiler_auto_says_so_once_and_always_is_refused(
     assert caught.value.key == "compile"
 
 
+@pytest.mark.slow("agents")
 def test_a_compiler_that_fails_is_named_and_leaves_nothing(
     make_learner: MakeLearner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,7 @@ def test_seed_zero_is_a_seed(make_learner: MakeLearner, make_environment: Any) -
     assert environment.seeds == [0]
 
 
+@pytest.mark.slow("agents")
 def test_global_random_states_are_neither_read_nor_moved(make_learner: MakeLearner) -> None:
     np.random.seed(1)  # noqa: NPY002
     first = make_learner()

@@ -211,6 +211,7 @@ def test_a_folder_of_files_becomes_one_series_a_symbol(tmp_path, rows, capsys):
     assert len({one.read().fingerprint() for one in there}) == 1
 
 
+@pytest.mark.slow("bars")
 def test_the_same_days_told_differently_are_refused_and_replaced_only_by_force(tmp_path, rows):
     bars = rows("2021-11-01", "2021-12-31")
     bars.to_parquet(tmp_path / "TQQQ.parquet")
@@ -288,6 +289,7 @@ def test_two_files_that_share_a_session_leave_it_whole(tmp_path, rows):
         assert (part.bars, part.state.value) == (len(bars), "complete")
 
 
+@pytest.mark.slow("bars")
 @pytest.mark.parametrize("order", [("before", "after"), ("after", "before")])
 def test_files_that_end_before_and_after_a_split_become_prices_of_one_kind(tmp_path, rows, order):
     bars = rows("2021-01-04", "2021-01-29")  # TQQQ was split 2:1 on 2021-01-21
@@ -304,6 +306,7 @@ def test_files_that_end_before_and_after_a_split_become_prices_of_one_kind(tmp_p
     assert set(read["split_factor"]) == {1.0, 2.0}
 
 
+@pytest.mark.slow("bars")
 def test_up_to_when_splits_are_in_the_prices_is_shown_and_the_users_to_say(tmp_path, rows, capsys):
     file = tmp_path / "TQQQ.parquet"
     rows("2021-11-01", "2021-12-31").to_parquet(file)

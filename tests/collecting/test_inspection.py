@@ -139,6 +139,7 @@ def test_an_inspection_shows_and_keeps_what_it_found(tmp_path, rows, capsys):
     assert content["months"]["2021-06"]["sessions_found"] == 22
 
 
+@pytest.mark.slow("bars")
 def test_a_file_that_is_refused_is_still_compared_with_the_one_that_is_right(
     tmp_path, real_data, capsys
 ):
@@ -162,6 +163,7 @@ def test_a_file_that_is_refused_is_still_compared_with_the_one_that_is_right(
         assert f"{minutes} minutes earlier" in shown
 
 
+@pytest.mark.slow("bars")
 def test_the_other_files_label_and_zone_can_be_said(tmp_path, rows, capsys):
     bars = rows("2021-09-01", "2021-12-31")
     bars.to_parquet(tmp_path / "one.parquet")
@@ -176,6 +178,7 @@ def test_the_other_files_label_and_zone_can_be_said(tmp_path, rows, capsys):
     assert "15 minutes later" in capsys.readouterr().out
 
 
+@pytest.mark.slow("bars")
 def test_two_vendors_of_the_store_are_compared_by_name(tmp_path, rows, capsys):
     bars = rows("2021-09-01", "2021-12-31")
     for vendor, frame in (("one", bars), ("other", noisy(bars))):

@@ -85,6 +85,7 @@ def key_of(*overrides: str, axis: str = AXES[0], **options: object) -> str:
     return Search(space(axis), given, batch=1).keyed(compose_plan(overrides)).key
 
 
+@pytest.mark.slow("search")
 def test_a_search_is_known_by_what_it_asks_not_by_how_far_or_how_it_runs():
     same = key_of()
     assert same == key_of(n_trials=99, max_failure_rate=0.5, batch=3)
@@ -144,6 +145,7 @@ def states(folder: Path) -> list[TrialState]:
     return [trial.state for trial in open_study(folder).get_trials()]
 
 
+@pytest.mark.slow("search")
 def test_a_search_that_was_cut_off_goes_on_as_if_it_had_not_been(tmp_path):
     whole = Jobs()
     run(tmp_path / "whole", whole, 14)
@@ -205,6 +207,7 @@ def test_a_trial_below_the_median_of_the_others_is_given_up_by_its_first_seed_al
     assert seen.user_attrs == {PRUNED_AT: 200}
 
 
+@pytest.mark.slow("search")
 @pytest.mark.parametrize("pruner", ["none", "median"])
 def test_a_job_of_a_search_reports_the_window_its_score_is_from(tmp_path, pruner):
     words = ["search=optuna_tpe", "debug=tiny", f"hydra.sweeper.pruner={pruner}"]
@@ -271,6 +274,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.slow("search")
 @pytest.mark.parametrize("line", MISTAKES)
 def test_a_mistake_is_one_line_before_the_first_trial(line, typed):
     status, out, err = typed(*line.split())

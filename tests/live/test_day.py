@@ -25,6 +25,7 @@ def test_a_session_played_bar_by_bar_has_the_backtests_ledger(backtest, text, tm
     assert played["shares_traded"].abs().sum() > 0
 
 
+@pytest.mark.slow("paper")
 def test_each_session_opens_with_what_the_one_before_left(backtest, tmp_path):
     days = [stamp.date() for stamp in backtest.ledger["session"].unique()]
     for day, following in pairwise(days[:4]):

@@ -56,6 +56,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow("paper")
 @pytest.mark.parametrize("key", GIVEN)
 def test_an_option_reaches_the_session(key):
     text, value = GIVEN[key]

@@ -60,7 +60,7 @@ def test_a_day_the_model_was_trained_on_is_marked_and_compared_with_nothing(trai
     content = json.loads(capsys.readouterr().out)
     assert content["in_sample"]
     assert not content["compared_with_backtest"]
-    assert content["exit_shares"] == 0
+    assert content["exit"]["shares_after"] == 0
 
 
 def test_a_model_of_another_symbol_is_refused(trained):

@@ -144,10 +144,10 @@ def test_a_policy_and_a_feed_that_hang_do_not_hold_up_the_exit(playing):
             return 1.0
 
     session.policy = Hanging(1.0)
-    session.options.late_decision_seconds = 900.0  # in fast time a busy machine is late
+    session.options.late_decision_seconds = 3_600.0  # in fast time a busy machine is late
     last_decision = session.day.decision_ends[-1]
     session.clock = session.broker._clock = ExchangeClock(
-        last_decision - pd.Timedelta(seconds=30), speed=240.0
+        last_decision - pd.Timedelta(seconds=30), speed=900.0
     )
     session.began = session.clock.now()
     watchdog = watchdog_of(session)
@@ -160,7 +160,7 @@ def test_a_policy_and_a_feed_that_hang_do_not_hold_up_the_exit(playing):
         time.sleep(0.02)
     assert session.desk.book.leaving == CUTOFF
     exits = [one for one in session.desk.book.orders.values() if one.bar_end is None]
-    assert exits[0].sent_at - session.day.exit_at < pd.Timedelta(seconds=5 * 240)
+    assert exits[0].sent_at - session.day.exit_at < pd.Timedelta(seconds=5 * 900)
     free.set()
     thread.join(30.0)
     assert not thread.is_alive()

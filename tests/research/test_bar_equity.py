@@ -35,6 +35,7 @@ def test_seeds_are_weighted_equally_anew_each_session_and_an_abstained_one_stays
     assert one.tolist() == pytest.approx([1.0, 0.9, 1.1])
 
 
+@pytest.mark.slow("truth")
 def test_the_reported_drawdown_is_that_of_the_ledger_not_of_session_ends(held):
     _, folder = held
     for path in folder.path.glob("folds/*/window.json"):

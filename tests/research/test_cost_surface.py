@@ -28,6 +28,7 @@ def surface(held) -> Callable[[str], pd.DataFrame]:
     return over
 
 
+@pytest.mark.slow("truth")
 @pytest.mark.parametrize(
     ("axis", "column"),
     [

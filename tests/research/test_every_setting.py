@@ -194,6 +194,7 @@ def test_a_setting_changes_the_fold_keys_unless_it_is_presentation(
         assert not set(before) & set(after)
 
 
+@pytest.mark.slow("identity")
 @pytest.mark.parametrize(
     "choices",
     [
@@ -215,6 +216,7 @@ def test_where_a_job_is_recorded_changes_no_key(keys_of):
     assert keys_of(plans[0]) == keys_of(plans[1])
 
 
+@pytest.mark.slow("identity")
 @pytest.mark.parametrize(
     "described",
     [

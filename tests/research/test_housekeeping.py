@@ -17,6 +17,8 @@ from intraday_rl.research.housekeeping import clean, status
 from intraday_rl.research.housekeeping.survey import State, survey
 from intraday_rl.research.lease import leased
 
+pytestmark = pytest.mark.slow("survive")
+
 
 def carry_out(task, outputs, *overrides):
     plan = compose_plan(

@@ -155,6 +155,7 @@ def test_synthetic_bars_are_never_counted(run, tmp_path):
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.slow("truth")
 def test_a_look_is_on_record_before_the_test_is_read(run, real, tmp_path, monkeypatch):
     def crash(*_: object) -> None:
         with closing(sqlite3.connect(tmp_path / "state" / FILE)) as connection:

@@ -59,9 +59,8 @@ def undisturbed(tmp_path_factory, job_in):
     return contents(job_in(tmp_path_factory.mktemp("undisturbed"), *LONGER)[1])
 
 
-@pytest.mark.parametrize(
-    "checkpoints_before", [1, pytest.param(4, marks=pytest.mark.slow("survive"))]
-)
+@pytest.mark.slow("survive")
+@pytest.mark.parametrize("checkpoints_before", [1, 4])
 def test_an_interrupted_fit_goes_on_to_the_same_last_bit(
     job, undisturbed, monkeypatch, checkpoints_before
 ):

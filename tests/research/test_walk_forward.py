@@ -65,6 +65,7 @@ def test_a_policy_that_never_trades_is_said_to(job):
         assert window["actions"]["counts"][5] == sum(window["actions"]["counts"])
 
 
+@pytest.mark.slow("truth")
 def test_costs_reach_the_result(job):
     _, cheap = job("agent=hold", "env/slippage=none", "env/commission=zero", "env/fees=none")
     _, dear = job("agent=hold", "env/slippage=bps", "env.slippage.bps=10")
@@ -133,6 +134,7 @@ def test_gates_mark_and_never_hide(job):
         assert window["verdict"] == "no_edge"
 
 
+@pytest.mark.slow("truth")
 def test_an_abstained_fold_is_flat_as_traded_and_raw_in_its_own_ledger(learned):
     _, folder = learned
     windows = windows_of(folder)
@@ -190,6 +192,7 @@ def test_an_impact_model_charges_when_there_is_volume(job):
     assert all(window["costs"]["impact"] > 0 for window in windows_of(folder))
 
 
+@pytest.mark.slow("truth")
 def test_abstention_can_be_switched_off(job):
     _, folder = job(
         "selection.abstain=false", "agent.net_arch=[8]", "agent.batch_size=32",

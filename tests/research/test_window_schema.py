@@ -18,6 +18,8 @@ from intraday_rl.entry import main
 from intraday_rl.research import fold_result
 from intraday_rl.statistics.verdict import Verdict
 
+pytestmark = pytest.mark.slow("truth")
+
 DOCS = Path(__file__).parents[2] / "docs"
 SEEDS = (0, 1)
 # Two months of tests with a half day, a change of the clocks and two seeds.

@@ -22,6 +22,8 @@ from intraday_rl.errors import ModelError
 from intraday_rl.market.scaling import FeatureSchema, Scaler
 from intraday_rl.tracking import MlflowTracking, Tracker, open_tracker
 
+pytestmark = pytest.mark.slow("tracking")
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from numpy.typing import NDArray
@@ -160,7 +162,6 @@ def test_a_bundle_that_is_not_there_is_refused_before_anything_is_logged(
     assert outputs is None or outputs.model_outputs == []
 
 
-@pytest.mark.slow("tracking")
 def test_a_real_bundle_loads_in_a_fresh_process_without_torch(
     tracker: Tracker, client: MlflowClient, tmp_path: Path
 ) -> None:

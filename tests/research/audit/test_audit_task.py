@@ -30,6 +30,7 @@ def carried_out(folder, *overrides):
     return task.run(plan, Context(saved(plan), [], reload))
 
 
+@pytest.mark.slow("audit")
 def test_a_clean_run_passes_and_says_what_was_compared(clean, capsys):
     outcome = carried_out(clean)
     assert outcome.code == 0
@@ -117,6 +118,7 @@ def test_holes_of_symbol_and_benchmark_are_asked_about(month, holed):
     }
 
 
+@pytest.mark.slow("audit")
 def test_a_failed_audit_ends_with_one_and_names_stage_time_and_values(month, monkeypatch, capsys):
     honest = features.indicators.session_vwap
 

@@ -22,6 +22,8 @@ from intraday_rl.trading.accounts import Accounts
 
 from .conftest import audited, run_month
 
+pytestmark = pytest.mark.slow("audit")
+
 
 def replace_column(patch, name, change):
     """A pipeline whose feature `name` is changed afterwards; `change(values, frame)`."""
@@ -260,7 +262,6 @@ CASES = {
 }
 
 
-@pytest.mark.slow("audit")
 @pytest.mark.parametrize("leak", CASES)
 def test_a_leak_is_caught_and_its_stage_is_named(month, monkeypatch, leak):
     mutate, proof, stage, names = CASES[leak]
@@ -272,7 +273,6 @@ def test_a_leak_is_caught_and_its_stage_is_named(month, monkeypatch, leak):
     assert findings.checks["ledger reproduced"].wrong == 0
 
 
-@pytest.mark.slow("audit")
 def test_what_was_fitted_on_later_days_is_not_what_the_fit_alone_gives(month, monkeypatch):
     with monkeypatch.context() as patch:
         both_fitted_on_all_data(patch)

@@ -18,6 +18,7 @@ MakeRun = Callable[..., Any]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
+@pytest.mark.slow("truth")
 @pytest.mark.parametrize(
     ("kind", "seeds"),
     [("plain", (0,)), ("abstained", (0, 1)), ("no_trades", (0, 1)), ("failed", (0,)),

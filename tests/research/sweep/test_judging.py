@@ -41,6 +41,7 @@ def test_a_planted_edge_stands(made):
     assert found["ranking"][0]["name"] == found["best"]["name"]
 
 
+@pytest.mark.slow("sweep")
 def test_the_best_of_fifty_without_skill_is_explained_by_luck(made):
     for number in range(50):
         drawn = np.random.default_rng(number).normal(0, 0.01, (2, SESSIONS))

@@ -30,6 +30,7 @@ def test_four_policies_under_two_costs_are_two_worlds_of_four_trials(made):
     assert {trial.key for trial in worlds[0].trials} == {trial.key for trial in worlds[1].trials}
 
 
+@pytest.mark.slow("sweep")
 def test_fifty_no_trade_bands_are_fifty_trials_of_one_world(made):
     for number, band in enumerate(BANDS):
         made.finished("agent=hold", band, returns=two_folds(number))
@@ -104,6 +105,7 @@ def test_where_a_seed_abstained_its_traded_days_are_zero_and_its_raw_days_are_no
     assert trial.folds[0].abstained == 1
 
 
+@pytest.mark.slow("sweep")
 @pytest.mark.parametrize(
     "override",
     ["gates.min_sharpe=1", "seeds=[7]", "tracking=none", "paths.outputs=elsewhere",
