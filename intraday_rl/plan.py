@@ -38,7 +38,12 @@ def usable_cores() -> int:
 
 @dataclass(slots=True, kw_only=True)
 class Parallel:
-    """`workers`: processes that train folds and seeds; null = the cores of this machine."""
+    """How many fits are under way at a time.
+
+    | field | unit | |
+    |---|---|---|
+    | `workers` | processes | that train folds and seeds; null = the cores of this machine |
+    """
 
     workers: int | None = None
 
@@ -53,7 +58,12 @@ class Parallel:
 
 @dataclass(slots=True, kw_only=True)
 class CheckpointSchedule:
-    """`every`: decisions between two checkpoints of a fit under way; null = only when stopped."""
+    """When a fit under way is written down.
+
+    | field | unit | |
+    |---|---|---|
+    | `every` | decisions | between two checkpoints; null = only when stopped |
+    """
 
     every: int | None = 50_000
 
@@ -64,7 +74,13 @@ class CheckpointSchedule:
 
 @dataclass(slots=True, kw_only=True)
 class Paths:
-    """`outputs`: what runs write, may be deleted; `state`: what must not (null = per user)."""
+    """Where files lie.
+
+    | field | unit | |
+    |---|---|---|
+    | `outputs` | | folder of what runs write; may be deleted |
+    | `state` | | folder of what must not be deleted; null = one for each user |
+    """
 
     outputs: str = "outputs"
     state: str | None = None
@@ -113,7 +129,13 @@ class Selection:
 
 @dataclass(slots=True, kw_only=True)
 class Registry:
-    """`register`: trained agents become versions; `expires_after_days`: of use, null = no end."""
+    """What becomes of trained agents.
+
+    | field | unit | |
+    |---|---|---|
+    | `register` | | each becomes a version of a registered model |
+    | `expires_after_days` | days | from registration, after which use is warned of; null = never |
+    """
 
     register: bool = True
     expires_after_days: int | None = 30

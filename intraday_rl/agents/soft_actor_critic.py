@@ -46,8 +46,8 @@ class SoftActorCritic:
     | reward_scale | factor | on the training reward only; null = 1, or 1 / volatility of the hold \
 for rewards in return units |
 
-    Updates per decision are gradient_steps / (train_freq * n_envs). `reward_scale` is resolved by
-    the caller: the entropy bonus is of order one, and a few basis points would drown in it.
+    Updates per decision are gradient_steps / (train_freq * n_envs). Rewards are scaled because the
+    entropy bonus is of order one, and a few basis points would drown in it.
     """
 
     learning_rate: float = 1e-4

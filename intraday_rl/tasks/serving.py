@@ -22,14 +22,17 @@ class Serve:
     | field | unit | |
     |---|---|---|
     | `host` | | address that is listened on; other machines reach only what is not a loopback |
-    | `port` | | |
+    | `port` | | that is listened on |
     | `allowed_hosts` | names | a request may be addressed to, beside loopback names and `host` |
     | `token_file` | | holds the token, mode 600; null = the variable INTRADAY_RL_TOKEN |
     | `job_workers` | jobs | carried out at a time; 0 = they wait |
     | `queue_limit` | jobs | that may wait |
     | `cancel_grace_seconds` | seconds | from SIGTERM to SIGKILL of a cancelled job |
     | `agents` | | whether sessions of agents are begun when they are due |
-    | `feed_folder`, `feed_bar_minutes`, `feed_bar_label`, `feed_timezone` | | as of `Paper` |
+    | `feed_folder` | | where the bars of agents on the feed `file` grow, as of `Paper` |
+    | `feed_bar_minutes` | minutes | length of these bars |
+    | `feed_bar_label` | start, end | which end of them their stamp names; has no default |
+    | `feed_timezone` | IANA name | zone of stamps without one |
     """
 
     host: str = "127.0.0.1"

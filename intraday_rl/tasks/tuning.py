@@ -72,12 +72,19 @@ class FineTuneStudy:
 
     | field | unit | |
     |---|---|---|
-    | `model` | | as of `FineTune`; it must not have seen the test span |
+    | `model` | | which one, as of `FineTune`; it must not have seen the test span |
     | `start` | ISO date | first day of the test span |
     | `end` | ISO date | last day of the test span, included |
     | `cadence` | | before every week or month of it |
-
-    The other fields are those of `FineTune`, with its gate on.
+    | `days` | calendar days | of each tuning, before its held-out sessions; null with `sessions` |
+    | `sessions` | sessions | of each tuning, in place of `days` |
+    | `holdout_sessions` | sessions | the last ones before a period, which judge its model |
+    | `timesteps` | decisions | of each training, beside the refill of the replay memory |
+    | `learning_rate` | per update | constant; null = the model's |
+    | `reset_optimiser` | | Adam's moments of actor and critics begin anew each time |
+    | `reset_entropy` | | the learned temperature begins anew each time |
+    | `margin_bps_per_day` | bps | how much worse may not be excluded, or the old model stays |
+    | `seed` | | of refill, training and bootstrap |
     """
 
     model: str = "latest"

@@ -80,6 +80,7 @@ def test_no_two_options_of_a_part_have_the_same_help():
         said = Counter(one["help"] for one in fields if one["help"])
         assert not [text for text, times in said.items() if times > 1 and "as of" not in text]
         assert not [one["key"] for one in fields if "caller" in one["help"]]
+        assert not [one["key"] for one in fields if not (one["help"] or one["unit"])]
 
 
 def test_defaults_of_the_schema_are_those_of_the_composed_plan(common):
