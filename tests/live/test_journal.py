@@ -75,3 +75,17 @@ def test_a_line_that_somebody_changed_is_refused(journal):
 
 def test_the_last_event_of_no_journal_is_none(journal):
     assert journal.last_event() is None
+
+
+def test_the_last_event_is_that_of_the_last_whole_line_however_long_the_journal(journal):
+    with journal:
+        for _ in range(40):
+            journal.write("bar", TIME, text="x" * 5_000)
+        journal.write("leaving", TIME)
+    assert journal.last_event() == "leaving"
+    with journal.file.open("ab") as lines:
+        lines.write(b'{"number": 41, "event": "clo')  # killed in the middle of it
+    assert journal.last_event() == "leaving"
+    journal.file.write_text(journal.file.read_text() + "sed\n")
+    with pytest.raises(DataError, match="its last line is not what was written there"):
+        journal.last_event()

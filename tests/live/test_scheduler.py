@@ -237,6 +237,23 @@ def test_a_scheduler_that_was_away_finds_the_sessions_that_go_on(scheduler, rost
     assert roster.get("alpha").restarts == 1
 
 
+def test_a_session_played_once_that_ended_while_the_scheduler_was_away_is_over(
+    scheduler, roster, clock
+):
+    """Nobody saw its status: that it is over stands in its journal."""
+    agent(roster, "alpha", PLAYS, once=True)
+    clock.set(at("2022-03-14 10:00"))
+    scheduler.look(0.0)
+    ended(scheduler)
+    other = Scheduler(Roster(roster.folder), clock)
+    other.look(0.0)
+    assert roster.get("alpha").status is AgentStatus.stopped
+    assert roster.get("alpha").restarts == 0
+    for seconds in (60.0, 120.0):
+        other.look(seconds)
+    assert len(seen(roster, "alpha")) == 1
+
+
 def test_its_thread_looks_by_itself_and_ends_with_it(roster, clock, tmp_path):
     agent(roster, "alpha", PLAYS)
     clock.set(at("2022-03-14 10:00"))

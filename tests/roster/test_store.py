@@ -95,6 +95,9 @@ def test_an_agent_is_removed_only_when_it_is_stopped_and_its_process_gone(roster
     roster.stop("alpha")
     with pytest.raises(AgentBusy, match="wait until it is flat"):
         roster.remove("alpha")
+    roster.process("alpha", None, None, 1)  # it died: its session is yet to be closed
+    with pytest.raises(AgentBusy, match="wait until it is flat"):
+        roster.remove("alpha")
     roster.process("alpha", None, None, 0)
     (roster.sessions("alpha") / "2026-11-23").mkdir(parents=True)
     roster.remove("alpha")
