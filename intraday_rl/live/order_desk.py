@@ -5,6 +5,7 @@
 | no answer, or a broken one | the order is asked for by its id, as if nothing had happened |
 | a decision's order is unknown there after `LOST_AFTER` | it never arrived; it is not sent again |
 | an exit's order was not answered | sent again under the same id, which names the same order |
+| somebody closed by hand what the broker let us not close | found before another exit goes out |
 | an order is open when another is due | it is cancelled first; nothing else goes out meanwhile |
 | the process was killed | the journal says what was sent; all of it is asked for again |
 | the broker has other shares than our fills | written down, nothing is opened, all is closed |
@@ -162,17 +163,33 @@ class OrderDesk:
             answered = self.poll(now)
             for sent in self.book.open_orders():
                 unknown = sent.purpose is Purpose.exit and sent.report is None
-                if unknown and answered:  # however old: it never arrived, or names the same order
-                    self._submit(sent, now)
+                if unknown and answered:
+                    self._again(sent, now)
                 elif not unknown and (
                     sent.purpose is not Purpose.exit or now - sent.sent_at >= self.broker.patience
                 ):
                     self._cancel(sent, now)
             if any(sent.is_open for sent in self.book.open_orders()):
                 return False
-            if self.book.position != 0.0:
+            if self.book.position != 0.0 and (not self._left_before() or self.agrees(now)):
                 self._send(Purpose.exit, -self.book.position, None, opening_of, now)
             return self.book.position == 0.0 and self.agrees(now)
+
+    def _again(self, sent: SentOrder, now: pd.Timestamp) -> None:
+        """Send an exit that the broker does not know: however old, the id names the same order.
+
+        It would open what somebody has closed by hand meanwhile: then it is given up.
+        """
+        difference = self._difference(now) if now - sent.sent_at >= LOST_AFTER else 0.0
+        if difference == 0.0:
+            self._submit(sent, now)
+        elif difference is not None:
+            self.note("lost", now, client_id=sent.order.client_id)
+
+    def _left_before(self) -> bool:
+        """Whether an exit was tried that did not close everything: then the broker is asked first
+        what there still is to close."""
+        return any(one.purpose is Purpose.exit for one in self.book.orders.values())
 
     def agrees(self, now: pd.Timestamp) -> bool:
         """Whether the broker has the position that our fills add up to; False = not known yet.
@@ -182,27 +199,43 @@ class OrderDesk:
         with self.lock:
             if self.book.open_orders():
                 return False
-            try:
-                theirs = self.broker.position()
-            except BrokerUnavailable as error:
-                self._say(str(error))
-                return False
-            difference = theirs - self.book.position
-            if difference == 0.0:
+            difference = self._difference(now)
+            if difference:
+                text = (
+                    f"the broker has {self.book.position + difference:g} shares of {self.symbol}, "
+                    f"our fills add up to {self.book.position:g}: nothing is opened any more, all "
+                    "is closed"
+                )
+                logger.error("%s", text)
                 self._differs_since = None
-                return True
-            if self._differs_since is None:
-                self._differs_since = now
-            elif now - self._differs_since >= SETTLING:
-                logger.error(
-                    "the broker has %g shares of %s, our fills add up to %g: nothing is opened "
-                    "any more, all is closed",
-                    theirs, self.symbol, self.book.position,
-                )  # fmt: skip
-                self._differs_since = None
-                self.note("adjusted", now, shares=difference, theirs=theirs)
+                self.note("alarm", now, text=text)
+                self.note("adjusted", now, shares=difference)
                 self.leave(MISMATCH, now)
-            return False
+            return difference == 0.0
+
+    def _difference(self, now: pd.Timestamp) -> float | None:
+        """What the broker has beyond our fills; None while that is not known, or may still settle.
+
+        Fills and positions travel by two ways: a difference counts when it stays.
+        """
+        try:
+            difference = self.broker.position() - self.book.position
+        except BrokerUnavailable as error:
+            self._say(str(error))
+            return None
+        if difference == 0.0:
+            self._differs_since = None
+            return 0.0
+        self._differs_since = self._differs_since or now
+        return difference if now - self._differs_since >= SETTLING else None
+
+    def has_exit(self) -> bool:
+        """Whether the broker has an order of ours that will close what is open."""
+        with self.lock:
+            return any(
+                one.purpose is Purpose.exit and one.report is not None
+                for one in self.book.open_orders()
+            )
 
     @staticmethod
     def _never_arrived(sent: SentOrder, now: pd.Timestamp) -> bool:

@@ -23,6 +23,7 @@ LOOK_SECONDS = 1.0  # of the session's clock
 SHORTEST_LOOK_SECONDS = 0.1  # of the machine's: a fast clock must not keep it busy
 LEAVING_SECONDS = 5.0
 LATE_EXIT = pd.Timedelta(seconds=60)
+STILL_OPEN = "a position is open after the exit was due, and the broker takes no order to close it"
 
 
 @dataclass(slots=True)
@@ -73,6 +74,14 @@ class Watchdog:
             self.flat_at = self.flat_at or now
         elif book.position != 0.0 or book.open_orders():
             self.flat_at = None
+            if now - self.exit_at > LATE_EXIT and book.position and not self.desk.has_exit():
+                self._alarm(now)
+
+    def _alarm(self, now: pd.Timestamp) -> None:
+        """Once, also when the process is begun again: somebody must look now."""
+        if STILL_OPEN not in self.desk.book.alarms:
+            logger.error("%s", STILL_OPEN)
+            self.desk.note("alarm", now, text=STILL_OPEN)
 
 
 @dataclass(slots=True)

@@ -272,6 +272,46 @@ def test_a_position_that_no_order_explains_is_closed_and_ends_the_session(desk):
     assert desk.broker.submitted[-1].shares == -25.0
 
 
+def held_long(desk, shares: float = 100.0) -> None:
+    """A filled decision."""
+    desk.order(shares, BAR, NOON)
+    sent = next(iter(desk.book.orders.values()))
+    desk.broker.says[sent.order.client_id] = Report(
+        sent.order.client_id, OrderState.filled, shares, 50.0, NOON
+    )
+    desk.broker.held = shares
+    assert desk.clear(NOON)
+
+
+@pytest.mark.parametrize("trouble", ["silent", "refuses"])
+def test_what_somebody_closed_by_hand_is_not_opened_again_by_a_late_exit(desk, trouble):
+    held_long(desk)
+    setattr(desk.broker, trouble, "no")
+    for seconds in range(1, 40):
+        assert not desk.flatten(None, after(seconds))
+    desk.broker.held = 0.0  # by telephone
+    for seconds in range(40, 50):
+        desk.flatten(None, after(seconds))
+    setattr(desk.broker, trouble, None)
+    tried = len(desk.broker.submitted)
+    flat = [desk.flatten(None, after(seconds)) for seconds in range(50, 70)]
+    assert flat[-1]
+    assert len(desk.broker.submitted) == tried
+    assert desk.book.position == 0.0
+    assert any("our fills add up to 100" in text for text in desk.book.alarms)
+
+
+def test_an_exit_that_never_arrived_is_sent_again_while_the_shares_are_there(desk):
+    held_long(desk)
+    desk.broker.silent = True
+    desk.flatten(None, after(1))
+    desk.broker.silent = False
+    desk.flatten(None, after(60))
+    first, second = desk.broker.submitted[-2:]
+    assert first == second
+    assert first.shares == -100.0
+
+
 def test_after_a_restart_the_book_is_what_the_journal_says(desk):
     desk.order(100.0, BAR, NOON)
     desk.broker.fill("t-001", 100.0, 50.25)

@@ -9,9 +9,11 @@ from datetime import date
 import pandas as pd
 import pytest
 
+from intraday_rl.live.book import SessionBook
+from intraday_rl.live.brokers.broker import BrokerUnavailable
 from intraday_rl.live.clock import ExchangeClock
 from intraday_rl.live.driving import live
-from intraday_rl.live.watchdog import CUTOFF, Watchdog, WatchdogThread
+from intraday_rl.live.watchdog import CUTOFF, STILL_OPEN, Watchdog, WatchdogThread
 from intraday_rl.roster.store import EMERGENCY_STOP
 
 ORDINARY, HALF_DAY = date(2021, 8, 11), date(2021, 11, 26)
@@ -121,6 +123,41 @@ def test_an_error_in_a_look_does_not_end_the_looking(playing):
     for _ in range(3):
         watchdog.look(session.clock.now())
     assert session.desk.book.position == 0.0
+
+
+def test_a_broker_that_takes_no_exit_is_an_alarm_after_a_minute_and_only_once(playing):
+    session = playing(ORDINARY)
+    watchdog = watchdog_of(session)
+    submit = session.broker.submit
+
+    def refuse(order):
+        raise BrokerUnavailable("no answer")
+
+    session.broker.submit = refuse
+    due = session.day.exit_at
+    for seconds in (0, 59):
+        watchdog.look(due + pd.Timedelta(seconds=seconds))
+    assert STILL_OPEN not in session.desk.book.alarms
+    for seconds in (61, 62, 200):
+        watchdog.look(due + pd.Timedelta(seconds=seconds))
+    assert session.desk.book.alarms.count(STILL_OPEN) == 1
+    again = SessionBook.of(session.desk.journal.read())  # as a process that is begun again has it
+    assert again.alarms == session.desk.book.alarms
+    session.broker.submit = submit
+    session.clock.wait_until(due + pd.Timedelta(minutes=20))
+    for _ in range(3):
+        watchdog.look(session.clock.now())
+    assert session.desk.book.position == 0.0
+
+
+def test_an_exit_that_waits_for_its_price_is_no_alarm(playing):
+    """The paper broker knows the opening only when the bar has come."""
+    session = playing(ORDINARY)
+    watchdog = watchdog_of(session)
+    for minutes in (0, 2, 14):
+        watchdog.look(session.day.exit_at + pd.Timedelta(minutes=minutes))
+    assert session.desk.book.position != 0.0
+    assert session.desk.book.alarms == []
 
 
 def test_it_looks_exactly_when_the_exit_is_due(playing):
