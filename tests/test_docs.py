@@ -44,6 +44,9 @@ BY_HAND = {
     "make bench QUICK=1": "minutes, in an environment of its own",
     "make torture": "ten minutes",
     "make ui": "starts a server that does not end",
+    "python experiments/rehearsal/rehearse.py task=serve task.feed_folder=bars/rehearsal "
+    "task.clock.start='2022-03-14 09:05' task.clock.speed=60 symbol=SPY data=parquet "
+    "data.path=bars/SPY_15min.parquet data.bar_label=start": "starts a server that does not end",
     "export APCA_API_KEY_ID=... APCA_API_SECRET_KEY=...": "keys are the user's",
     ".venv/bin/pre-commit install": "changes the checkout's own git hooks",
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import pandas as pd
+from rehearse import growing
 
 from intraday_rl.config import compose_plan
 from intraday_rl.live.clock import ExchangeClock, clock_of
@@ -71,30 +71,6 @@ class FastDay:
     @contextmanager
     def writing(self) -> Iterator[threading.Thread]:
         """Symbol and benchmark grow line by line, each bar when it ends."""
-        leaving = threading.Event()
-        thread = threading.Thread(target=self._write, args=(leaving,), daemon=True)
-        thread.start()
-        try:
-            yield thread
-        finally:
-            leaving.set()
-            thread.join()
-
-    def _write(self, leaving: threading.Event) -> None:
         market = load_market(compose_plan([*BARS]))
-        rows: list[tuple[pd.Timestamp, Path, str]] = []
-        for bars in (market.symbol, market.benchmark):
-            file = self.folder / f"{bars.symbol}.csv"
-            file.write_text("timestamp,open,high,low,close,volume\n")
-            for row in bars.between(self.day, self.day).frame.itertuples():
-                prices = [getattr(row, name) * row.split_factor for name in ("open", "high", "low")]
-                values = [*prices, row.close * row.split_factor, row.volume / row.split_factor]
-                line = ",".join([row.bar_start.isoformat(), *(repr(float(one)) for one in values)])
-                rows.append((row.bar_end, file, f"{line}\n"))
-        clock = self.clock
-        for when, file, line in sorted(rows, key=lambda one: one[0]):
-            clock.wait_until(when, leaving)
-            if leaving.is_set():
-                return
-            with file.open("a") as lines:
-                lines.write(line)
+        with growing(market, self.day, self.folder, self.clock) as thread:
+            yield thread
