@@ -57,9 +57,17 @@ class TradingDay:
                 f"env.fill={plan.env.fill.value}: a session can only fill at the next open; "
                 "train the model with env.fill=next_open"
             )
+        lot_size = plan.env.action.lot_size
+        if not lot_size or lot_size % 1.0:
+            raise ModelError(
+                f"env.action.lot_size={lot_size:g}: a session trades whole shares, whose sums are "
+                "exact; train the model with env.action.lot_size=1"
+            )
         table = sessions(day, day)
         if table.empty:
-            raise DataError(f"{day} is no session of the exchange")
+            raise DataError(
+                f"task.day={day}: no session of the exchange; name a day on which it trades"
+            )
         if history.symbol.session_index()[-1].date() >= day:
             raise DataError(f"the history must end before {day}")
         self.plan, self.fitting, self.history = plan, fitting, history

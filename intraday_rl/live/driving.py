@@ -14,7 +14,7 @@ from intraday_rl.live.watchdog import Watchdog, WatchdogThread
 
 logger = logging.getLogger(__name__)
 
-INTERRUPTED = "interrupted"
+INTERRUPTED, FAILED = "interrupted", "failed"
 LOOK_SECONDS = 1.0  # of the machine's clock, between two looks at what is expected
 EXPECTING_SECONDS = 0.2  # likewise, while a bar or a fill is
 FLATTEN_SECONDS = 30.0  # of the session's clock, for which an interrupted one tries to get flat
@@ -38,9 +38,10 @@ def live(session: Session, watchdog: Watchdog, show: Show) -> None:
 
     It ends when the watchdog has seen the broker agree that nothing is open.
 
-    A signal does not leave a position behind: it is closed first, as far as the broker answers.
+    Neither a signal nor an error leaves a position behind: it is closed first, as far as the broker
+    answers.
     """
-    with WatchdogThread(watchdog, session.clock), _flat_when_interrupted(session, watchdog):
+    with WatchdogThread(watchdog, session.clock), _flat_before_it_ends(session):
         while True:
             now = session.clock.now()
             session.step(now)
@@ -68,18 +69,18 @@ def _moments(session: Session, watchdog: Watchdog) -> list[pd.Timestamp]:
 
 
 @contextmanager
-def _flat_when_interrupted(session: Session, watchdog: Watchdog) -> Iterator[None]:
+def _flat_before_it_ends(session: Session) -> Iterator[None]:
     try:
         yield
-    except Interrupted:
+    except (Interrupted, Exception) as end:
         clock = session.clock
-        session.desk.leave(INTERRUPTED, clock.now())
+        session.desk.leave(INTERRUPTED if isinstance(end, Interrupted) else FAILED, clock.now())
         last = clock.now() + pd.Timedelta(seconds=FLATTEN_SECONDS)
         while not session.desk.flatten(None, clock.now()) and clock.now() < last:
             clock.wait_until(clock.now() + pd.Timedelta(seconds=EXPECTING_SECONDS * clock.speed))
         if session.desk.book.position:
             logger.error(
-                "interrupted with %g shares of %s open: start the session again, or close them at "
-                "the broker", session.desk.book.position, session.desk.symbol,
+                "%s with %g shares of %s open: start the session again, or close them by hand",
+                session.desk.book.leaving, session.desk.book.position, session.desk.symbol,
             )  # fmt: skip
         raise

@@ -44,8 +44,11 @@ def feed_of(setting: Setting) -> Feed:
         return AlpacaFeed(intake)
     assert task.feed_folder is not None
     assert task.feed_bar_label is not None
+    folder = Path(task.feed_folder)
+    if not folder.is_dir():
+        raise ConfigError("task.feed_folder", folder, "is no folder; whoever writes bars makes it")
     return FileFeed(
-        Path(task.feed_folder),
+        folder,
         intake,
         bar_label=task.feed_bar_label,
         timezone=task.feed_timezone,

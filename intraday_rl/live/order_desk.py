@@ -5,7 +5,9 @@
 | no answer, or a broken one | the order is asked for by its id, as if nothing had happened |
 | a decision's order is unknown there after `LOST_AFTER` | it never arrived; it is not sent again |
 | an exit's order was not answered | sent again under the same id, which names the same order |
-| somebody closed by hand what the broker let us not close | found before another exit goes out |
+| somebody closed by hand meanwhile | found before an exit goes out: it would open the other side |
+| the broker tells no position, but takes orders | an exit waits for `BLIND_AFTER` at most |
+| the disk takes no line | it waits in memory; nothing is opened any more, all is closed |
 | an order is open when another is due | it is cancelled first; nothing else goes out meanwhile |
 | the process was killed | the journal says what was sent; all of it is asked for again |
 | the broker has other shares than our fills | written down, nothing is opened, all is closed |
@@ -16,6 +18,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 import pandas as pd
 
@@ -37,7 +40,29 @@ LOST_AFTER = pd.Timedelta(seconds=10)
 FOLLOW_WITHIN = pd.Timedelta(seconds=60)
 # How long broker and journal may tell different positions: fills travel by two ways.
 SETTLING = pd.Timedelta(seconds=5)
-MISMATCH = "position_mismatch"
+# A difference that nobody has looked at for so long is a new one when it is seen again.
+LOOKED_AT_WITHIN = pd.Timedelta(seconds=30)
+# How long a broker that tells no position holds up an exit.
+BLIND_AFTER = pd.Timedelta(seconds=15)
+MISMATCH, UNWRITTEN = "position_mismatch", "journal_unwritten"
+
+
+class Standing(Enum):
+    """How the broker's position compares with what our fills add up to."""
+
+    same = auto()
+    settling = auto()
+    different = auto()
+    unknown = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Shares that the broker has beyond our fills: since when, and when it was last looked at."""
+
+    shares: float
+    since: pd.Timestamp
+    looked: pd.Timestamp
 
 
 @dataclass(slots=True)
@@ -54,31 +79,37 @@ class OrderDesk:
     _trouble: str | None = None
     _said: str | None = None
     _unwritten: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
-    _differs_since: pd.Timestamp | None = None
+    _difference: Difference | None = None
+    _agreed: bool = False
+    _untold_since: pd.Timestamp | None = None
+    _submitted_at: pd.Timestamp | None = None
 
     def note(self, event: str, now: pd.Timestamp, **values: object) -> None:
         """Write a line into the journal and take it into the book.
 
-        A disk that takes nothing must not hold up an exit: from the leaving on lines wait in
-        memory, and are written before any later one. The id of an order that is lost with them
-        is the one that the next exit gets, so that it names the same order.
+        A disk that takes nothing must not hold up an exit: lines wait in memory then, and are
+        written before any later one; nothing is opened any more. The id of an order that is lost
+        with them is the one that the next exit gets, so that it names the same order.
         """
         with self.lock:
             line = event, str(now), values
-            leaves = event == "leaving" or self.book.leaving is not None
-            try:
-                while self._unwritten:
-                    self.journal.write(
-                        self._unwritten[0][0], self._unwritten[0][1], **self._unwritten[0][2]
-                    )
-                    self._unwritten.pop(0)
-                self.journal.write(event, str(now), **values)
-            except OSError as error:
-                if not leaves:
-                    raise
-                self._say(f"the journal cannot be written ({error}); what is open is closed")
-                self._unwritten.append(line)
+            written = self._write(line)
             self.book.take({"event": event, "time": str(now), **values})
+            if not written and self.book.leaving is None:
+                self.leave(UNWRITTEN, now)
+
+    def _write(self, line: tuple[str, str, dict[str, object]]) -> bool:
+        """Append what waits and the line; whether all of it is on the disk."""
+        self._unwritten.append(line)
+        try:
+            while self._unwritten:
+                event, time, values = self._unwritten[0]
+                self.journal.write(event, time, **values)
+                self._unwritten.pop(0)
+        except OSError as error:
+            self._say(f"the journal cannot be written ({error}); what is open is closed")
+            return False
+        return True
 
     def trouble(self, now: pd.Timestamp, lasts: pd.Timedelta) -> str | None:
         """Why the broker cannot be used, or None; a finding holds for a while."""
@@ -171,25 +202,9 @@ class OrderDesk:
                     self._cancel(sent, now)
             if any(sent.is_open for sent in self.book.open_orders()):
                 return False
-            if self.book.position != 0.0 and (not self._left_before() or self.agrees(now)):
+            if self.book.position != 0.0 and self._may_leave(now):
                 self._send(Purpose.exit, -self.book.position, None, opening_of, now)
             return self.book.position == 0.0 and self.agrees(now)
-
-    def _again(self, sent: SentOrder, now: pd.Timestamp) -> None:
-        """Send an exit that the broker does not know: however old, the id names the same order.
-
-        It would open what somebody has closed by hand meanwhile: then it is given up.
-        """
-        difference = self._difference(now) if now - sent.sent_at >= LOST_AFTER else 0.0
-        if difference == 0.0:
-            self._submit(sent, now)
-        elif difference is not None:
-            self.note("lost", now, client_id=sent.order.client_id)
-
-    def _left_before(self) -> bool:
-        """Whether an exit was tried that did not close everything: then the broker is asked first
-        what there still is to close."""
-        return any(one.purpose is Purpose.exit for one in self.book.orders.values())
 
     def agrees(self, now: pd.Timestamp) -> bool:
         """Whether the broker has the position that our fills add up to; False = not known yet.
@@ -197,45 +212,69 @@ class OrderDesk:
         A difference that stays is written down, and then is ours to close.
         """
         with self.lock:
-            if self.book.open_orders():
-                return False
-            difference = self._difference(now)
-            if difference:
-                text = (
-                    f"the broker has {self.book.position + difference:g} shares of {self.symbol}, "
-                    f"our fills add up to {self.book.position:g}: nothing is opened any more, all "
-                    "is closed"
-                )
-                logger.error("%s", text)
-                self._differs_since = None
-                self.note("alarm", now, text=text)
-                self.note("adjusted", now, shares=difference)
-                self.leave(MISMATCH, now)
-            return difference == 0.0
+            return not self.book.open_orders() and self._compared(now) is Standing.same
 
-    def _difference(self, now: pd.Timestamp) -> float | None:
-        """What the broker has beyond our fills; None while that is not known, or may still settle.
+    def _may_leave(self, now: pd.Timestamp) -> bool:
+        """Whether an exit of all that our fills add up to may go out.
 
-        Fills and positions travel by two ways: a difference counts when it stays.
+        While the broker tells no position, the first exit of a process that has agreed with it
+        before goes out at once, any other one after a while: late is worse than blind.
         """
+        standing = self._compared(now)
+        if standing is Standing.unknown and self._untold_since is not None:
+            first = not any(one.purpose is Purpose.exit for one in self.book.orders.values())
+            return (self._agreed and first) or now - self._untold_since >= BLIND_AFTER
+        if standing is Standing.different:
+            return self.book.position != 0.0  # which is the broker's by now
+        return standing is Standing.same
+
+    def _again(self, sent: SentOrder, now: pd.Timestamp) -> None:
+        """Send an exit that the broker does not know: however old, the id names the same order.
+
+        Where somebody has closed by hand it would open the other side: it is given up then, when
+        nobody can deliver it any more.
+        """
+        self._submitted_at = self._submitted_at or now
+        difference = self._unexplained(now) if now - sent.sent_at >= LOST_AFTER else Standing.same
+        if difference in (Standing.same, Standing.unknown):
+            self._submit(sent, now)
+        elif difference is Standing.different and now - self._submitted_at >= LOST_AFTER:
+            self.note("lost", now, client_id=sent.order.client_id)
+
+    def _compared(self, now: pd.Timestamp) -> Standing:
+        """How the positions compare; a difference that stays is ours from here on."""
+        standing = self._unexplained(now)
+        if standing is Standing.different and self._difference is not None:
+            ours, shares = self.book.position, self._difference.shares
+            text = (
+                f"the broker has {ours + shares:g} shares of {self.symbol}, our fills add up to "
+                f"{ours:g}: nothing is opened any more, all is closed"
+            )
+            logger.error("%s", text)
+            self._difference = None
+            self.note("alarm", now, text=text)
+            self.note("adjusted", now, shares=shares)
+            self.leave(MISMATCH, now)
+        return standing
+
+    def _unexplained(self, now: pd.Timestamp) -> Standing:
+        """Compare, and keep the difference: fills and positions travel by two ways, so that it
+        counts when the same one stays."""
         try:
-            difference = self.broker.position() - self.book.position
+            shares = self.broker.position() - self.book.position
         except BrokerUnavailable as error:
             self._say(str(error))
-            return None
-        if difference == 0.0:
-            self._differs_since = None
-            return 0.0
-        self._differs_since = self._differs_since or now
-        return difference if now - self._differs_since >= SETTLING else None
-
-    def has_exit(self) -> bool:
-        """Whether the broker has an order of ours that will close what is open."""
-        with self.lock:
-            return any(
-                one.purpose is Purpose.exit and one.report is not None
-                for one in self.book.open_orders()
-            )
+            self._untold_since = self._untold_since or now
+            return Standing.unknown
+        self._untold_since = None
+        if shares == 0.0:
+            self._difference, self._agreed = None, True
+            return Standing.same
+        before, since = self._difference, now
+        if before and before.shares == shares and now - before.looked <= LOOKED_AT_WITHIN:
+            since = before.since
+        self._difference = Difference(shares, since, now)
+        return Standing.different if now - since >= SETTLING else Standing.settling
 
     @staticmethod
     def _never_arrived(sent: SentOrder, now: pd.Timestamp) -> bool:
@@ -265,9 +304,13 @@ class OrderDesk:
             opening_of=None if opening_of is None else str(opening_of),
             then=then,
         )
+        if self._unwritten and purpose is Purpose.decision:  # what is not on the disk is not sent
+            self.note("lost", now, client_id=client_id)
+            return
         self._submit(self.book.orders[client_id], now)
 
     def _submit(self, sent: SentOrder, now: pd.Timestamp) -> None:
+        self._submitted_at = now
         try:
             report = self.broker.submit(sent.order)
         except OrderRefused as error:

@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 
 LOSS_LIMIT, POLICY_ERRORS, PRICE_JUMP = "daily_loss_limit", "policy_errors", "price_jump"
 MOST_POLICY_ERRORS = 3
+# How long after a bar's end its decision waits for orders and positions that do not add up yet.
+RESOLVING = pd.Timedelta(seconds=10)
 # Past its own end and the grace: a feed may hand out the last bar of the day late.
 LAST_BAR_PATIENCE = pd.Timedelta(seconds=5)
 
@@ -160,11 +162,9 @@ class Session:
         if bar_end not in self._decides or bar_end in book.handled:
             return
         reason = self._why_not(bar_end, now, there)
-        if reason == "":
-            return  # it may still come
         if reason is None and self.known is not None:
             reason = self._decide(bar_end, self.known, now)
-        if reason is not None:
+        if reason:
             self.desk.note("skipped", now, bar_end=str(bar_end), reason=reason)
 
     def _why_not(self, bar_end: pd.Timestamp, now: pd.Timestamp, there: bool) -> str | None:
@@ -192,9 +192,11 @@ class Session:
         return bar_end + pd.Timedelta(seconds=self.options.bar_grace_seconds) + LAST_BAR_PATIENCE
 
     def _decide(self, bar_end: pd.Timestamp, known: DayBars, now: pd.Timestamp) -> str | None:
-        """Look and act; the reason if nothing was decided."""
+        """Look and act; the reason if nothing was decided, "" while it may still be."""
         if not self.desk.clear(now) or not self.desk.agrees(now):
-            return "agent_stopped" if self.desk.book.leaving else "order_unresolved"
+            if self.desk.book.leaving is not None:
+                return "agent_stopped"
+            return "order_unresolved" if now - bar_end >= RESOLVING else ""
         try:
             seen = self.day.sight(
                 known.symbol, known.benchmark, self.desk.book.actions, self.desk.book.fills()

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -97,7 +98,14 @@ def setting_of(plan: Plan, context: Context, clock: Clock, day: date | None = No
     if day is None:
         day = parse_day("task.day", task.day) if task.day else next_session(clock.now())
     opened = opened_with(plan, task, day)
-    model = _model(plan, task, context, task.model if opened is None else opened)
+    if opened is not None and opened["broker"] != task.broker.value:
+        raise ConfigError(
+            "task.broker",
+            task.broker.value,
+            f"the session of {day} was opened with {opened['broker']}, where its orders are; go on "
+            "with that one",
+        )
+    model = _model(plan, task, context, task.model if opened is None else str(opened["model"]))
     own = model.on(plan)
     market = load_market(own)
     history = _before(market, day)
@@ -143,13 +151,12 @@ def _book(folder: Path) -> SessionBook:
     return SessionBook.of(Journal(folder / JOURNAL).read())
 
 
-def opened_with(plan: Plan, task: Paper, day: date) -> str | None:
-    """The bundle that an agent's session of the day was opened with: it goes on with no other."""
+def opened_with(plan: Plan, task: Paper, day: date) -> dict[str, Any] | None:
+    """What an agent's session of the day was opened with: it goes on with nothing else."""
     if task.agent is None:
         return None
     journal = Journal(sessions_folder(plan) / task.agent / str(day) / JOURNAL)
-    first = next(iter(journal.read()), None)
-    return None if first is None else str(first["model"])
+    return next((one for one in journal.read() if one["event"] == "opened"), None)
 
 
 def _model(plan: Plan, task: Paper, context: Context, spec: str) -> TrainedModel:

@@ -55,7 +55,9 @@ def show(plan: Plan, content: dict[str, Any], folder: Path) -> None:
         say("in sample: the model was trained or chosen on this day; nothing is proven", "yellow")
     if content["abstained"]:
         say("this model abstained: it may not trade for real", "yellow")
-    if not content["compared_with_backtest"]:
+    if content["feed"] != "replay":
+        say("compared with no backtest: it is what it was filled at")
+    elif not content["compared_with_backtest"]:
         say("no backtest of this model holds the day: nothing to compare with")
     elif content["differences"]:
         say("differs from the backtest:", "red")

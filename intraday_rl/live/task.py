@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import sqlite3
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -17,10 +19,10 @@ from intraday_rl.live.book import SessionBook
 from intraday_rl.live.clock import Clock, ReplayClock, clock_of
 from intraday_rl.live.closing import content_of, lay_out
 from intraday_rl.live.day import TradingDay
-from intraday_rl.live.driving import live, replay
+from intraday_rl.live.driving import FAILED, live, replay
 from intraday_rl.live.journal import Journal
 from intraday_rl.live.making import broker_of, feed_of
-from intraday_rl.live.order_desk import MISMATCH, OrderDesk
+from intraday_rl.live.order_desk import MISMATCH, UNWRITTEN, OrderDesk
 from intraday_rl.live.publishing import publish
 from intraday_rl.live.session import LOSS_LIMIT, POLICY_ERRORS, PRICE_JUMP, Session
 from intraday_rl.live.setting import (
@@ -36,7 +38,7 @@ from intraday_rl.live.setting import (
 from intraday_rl.live.shown import difference
 from intraday_rl.live.shown import show as print_result
 from intraday_rl.live.status import status_of
-from intraday_rl.live.watchdog import FLATTEN, Watchdog
+from intraday_rl.live.watchdog import DEAF, FLATTEN, Watchdog
 from intraday_rl.market.calendar import sessions
 from intraday_rl.outcome import Context, Outcome
 from intraday_rl.plan import Plan
@@ -45,8 +47,10 @@ from intraday_rl.roster.store import Roster
 from intraday_rl.tasks import FeedKind, Paper, parse_day
 from intraday_rl.trading.ledger import write_ledger
 
+logger = logging.getLogger(__name__)
+
 # After these the next session is not begun before somebody has looked.
-NEEDS_A_PERSON = (LOSS_LIMIT, POLICY_ERRORS, PRICE_JUMP, MISMATCH)
+NEEDS_A_PERSON = (LOSS_LIMIT, POLICY_ERRORS, PRICE_JUMP, MISMATCH, UNWRITTEN, DEAF, FAILED)
 # An order id begins with it: at a broker one sees where an order comes from.
 ORDER_PREFIX = "irl"
 
@@ -64,11 +68,12 @@ def run(plan: Plan, context: Context) -> Outcome:
     else:
         clock = clock_of(task.clock)
         day = parse_day("task.day", task.day) if task.day else next_session(clock.now())
-        roster = Roster(sessions_folder(plan))
         assert task.agent is not None
+        roster = Roster(sessions_folder(plan))
+        told = _Told(roster, task.agent, roster.last_stop(), task.flatten)
         for earlier in unclosed(roster.sessions(task.agent), day):
-            _play(setting_of(plan, context, clock, earlier), clock, roster, left_open=True)
-        content = _play(setting_of(plan, context, clock, day), clock, roster)
+            _play(setting_of(plan, context, clock, earlier), clock, replace(told, flatten=True))
+        content = _play(setting_of(plan, context, clock, day), clock, told)
     return Outcome(math.nan, 1 if content["differences"] else 0)
 
 
@@ -90,25 +95,30 @@ def show(plan: Plan, context: Context) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """Why a session is to end now, from what its agent was told since it was opened."""
+class _Told:
+    """What an agent's session is told by others, and whom it tells how it stands.
 
-    roster: Roster | None
-    agent: str | None
+    `since`: emergency stops up to this number came before its process began.
+    """
+
+    roster: Roster
+    agent: str
     since: int
     flatten: bool
 
-    def __call__(self) -> str | None:
-        if self.roster is not None and self.agent is not None:
-            asked = self.roster.asked(self.agent, self.since)
-            if asked is not None:
-                return asked
-        return FLATTEN if self.flatten else None
+    def asked(self, since: int) -> str | None:
+        """Why a session opened after emergency stop `since` is to end now; None = it is not."""
+        return self.roster.asked(self.agent, since) or (FLATTEN if self.flatten else None)
+
+    def show(self, session: Session, now: pd.Timestamp) -> None:
+        """A roster that takes no news ends no session."""
+        try:
+            self.roster.show(self.agent, status_of(session, now))
+        except sqlite3.Error as error:
+            logger.warning("how it stands is told to nobody: %s", error)
 
 
-def _play(
-    setting: Setting, clock: Clock, roster: Roster | None, *, left_open: bool = False
-) -> dict[str, Any]:
+def _play(setting: Setting, clock: Clock, told: _Told | None) -> dict[str, Any]:
     """The session to its end; a second time only shows what it came to."""
     task = setting.task
     journal = Journal(setting.folder / JOURNAL)
@@ -118,7 +128,7 @@ def _play(
     with journal:
         book = SessionBook.of(journal.read())
         if not book.closed:
-            _to_its_end(setting, journal, book, clock, roster, left_open)
+            _to_its_end(setting, journal, book, clock, told)
     content = read_json(setting.folder / CONTENT)
     publish(setting, content, journal.file)
     print_result(setting.plan, content, setting.outputs)
@@ -130,10 +140,11 @@ def _to_its_end(
     journal: Journal,
     book: SessionBook,
     clock: Clock,
-    roster: Roster | None,
-    left_open: bool,
+    told: _Told | None,
 ) -> None:
     task, model = setting.task, setting.model
+    if book.opening is None and told is not None:
+        _check_not_over(setting, clock.now())
     opening = book.opening or setting.opening()
     day = TradingDay(setting.plan, model.fitting(), setting.history, setting.day, opening)
     feed = feed_of(setting)
@@ -142,20 +153,21 @@ def _to_its_end(
         prefix = f"{ORDER_PREFIX}-{task.agent or 'replay'}-{setting.day:%Y%m%d}"
         desk = OrderDesk(journal, book, broker, setting.plan.symbol, prefix)
         began = clock.now()
-        _open(desk, setting, opening, began, 0 if roster is None else roster.last_stop())
+        _open(desk, setting, opening, began, 0 if told is None else told.since)
         model.bundle.policy.begin_session()
         session = Session(day, model.bundle.policy, feed, broker, desk, clock, task, began)
-        asked = _Asked(roster, task.agent, book.stops_before, task.flatten or left_open)
-        watchdog = Watchdog(desk, day.exit_at, pd.Timedelta(seconds=task.exit_lead_seconds), asked)
-        tell = _teller(session, roster, task)
-        if task.feed is FeedKind.replay:
+        lead = pd.Timedelta(seconds=task.exit_lead_seconds)
+        if told is None:
+            watchdog = Watchdog(desk, day.exit_at, lead, lambda: None)
             replay(session, watchdog)
-        else:
-            live(session, watchdog, tell)
+            _close(setting, session, watchdog, clock.now())
+            return
+        watchdog = Watchdog(desk, day.exit_at, lead, partial(told.asked, book.stops_before))
+        live(session, watchdog, partial(told.show, session))
         _close(setting, session, watchdog, clock.now())
-        if roster is not None and task.agent is not None and book.leaving in NEEDS_A_PERSON:
-            roster.failed(task.agent, f"{setting.day}: {book.leaving}, see its report")
-        tell(clock.now())
+        if book.leaving in NEEDS_A_PERSON:
+            told.roster.failed(told.agent, f"{setting.day}: {book.leaving}, see its report")
+        told.show(session, clock.now())
     finally:
         broker.close()
         feed.close()
@@ -192,14 +204,14 @@ def _open(
     )
 
 
-def _teller(session: Session, roster: Roster | None, task: Paper) -> Callable[[pd.Timestamp], None]:
-    """Tells the roster how the session stands; nobody, for a replay."""
-
-    def tell(now: pd.Timestamp) -> None:
-        if roster is not None and task.agent is not None:
-            roster.show(task.agent, status_of(session, now))
-
-    return tell
+def _check_not_over(setting: Setting, now: pd.Timestamp) -> None:
+    """A day that nobody opened is not opened when it is past: its account would lose the day."""
+    closes = pd.Timestamp(sessions(setting.day, setting.day)["close"].iloc[0])
+    if now >= closes:
+        raise DataError(
+            f"task.day={setting.day}: that session is over; task.feed=replay plays a past one, "
+            "task.clock rehearses one"
+        )
 
 
 def _close(setting: Setting, session: Session, watchdog: Watchdog, now: pd.Timestamp) -> None:
@@ -243,7 +255,9 @@ def _close(setting: Setting, session: Session, watchdog: Watchdog, now: pd.Times
 def _open_of(day: date) -> pd.Timestamp:
     table = sessions(day, day)
     if table.empty:
-        raise DataError(f"{day} is no session of the exchange")
+        raise DataError(
+            f"task.day={day}: no session of the exchange; name a day on which it trades"
+        )
     return pd.Timestamp(table["open"].iloc[0])
 
 

@@ -1,7 +1,9 @@
 """Flat at the cutoff, or when somebody asks: independent of policy and feed.
 
 It reads the clock, what was asked of the agent, and the order desk; it asks no policy and no feed.
-So it goes on when the policy raises, the feed hangs or the process has just begun again.
+So it goes on when the policy raises, the feed hangs or the process has just begun again. Where what
+was asked cannot be read, the cutoff holds all the same; and as nobody could stop the session then,
+it ends by itself after a while.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ LOOK_SECONDS = 1.0  # of the session's clock
 SHORTEST_LOOK_SECONDS = 0.1  # of the machine's: a fast clock must not keep it busy
 LEAVING_SECONDS = 5.0
 LATE_EXIT = pd.Timedelta(seconds=60)
-STILL_OPEN = "a position is open after the exit was due, and the broker takes no order to close it"
+STILL_OPEN = "long after the exit was due the broker has not confirmed that all is closed"
+DEAF_AFTER = pd.Timedelta(seconds=60)
+DEAF = "stops_unreadable"
 
 
 @dataclass(slots=True)
@@ -40,6 +44,7 @@ class Watchdog:
     asked: Callable[[], str | None]
     flat_at: pd.Timestamp | None = None
     _failed: str | None = None
+    _deaf_since: pd.Timestamp | None = None
 
     def look(self, now: pd.Timestamp) -> None:
         """Begin to leave if it is time, then one step towards flat; never raises."""
@@ -62,26 +67,39 @@ class Watchdog:
         if book.closed:
             return
         if book.leaving is None:
-            reason = self.asked()
-            if reason is None and now >= self.exit_at - self.lead:
-                reason = CUTOFF
+            reason = CUTOFF if now >= self.exit_at - self.lead else self._asked(now)
             if reason is None:
                 return
             self.desk.leave(reason, now)
-        # Sent before the boundary, or long after it, the exit cannot fill at its opening.
-        in_time = pd.Timedelta(0) <= now - self.exit_at <= LATE_EXIT
-        if self.desk.flatten(self.exit_at if in_time else None, now):
-            self.flat_at = self.flat_at or now
-        elif book.position != 0.0 or book.open_orders():
-            self.flat_at = None
-            if now - self.exit_at > LATE_EXIT and book.position and not self.desk.has_exit():
-                self._alarm(now)
+        try:
+            # Sent before the boundary, or long after it, the exit cannot fill at its opening.
+            in_time = pd.Timedelta(0) <= now - self.exit_at <= LATE_EXIT
+            if self.desk.flatten(self.exit_at if in_time else None, now):
+                self.flat_at = self.flat_at or now
+            elif book.position != 0.0 or book.open_orders():
+                self.flat_at = None
+        finally:
+            left = book.left_at or now
+            if self.flat_at is None and now - left > self.desk.broker.patience + LATE_EXIT:
+                self._alarm(STILL_OPEN, now)
 
-    def _alarm(self, now: pd.Timestamp) -> None:
+    def _asked(self, now: pd.Timestamp) -> str | None:
+        try:
+            reason = self.asked()
+            self._deaf_since = None
+        except Exception as error:  # whatever is wrong with it, the session must be watched
+            self._deaf_since = self._deaf_since or now
+            if now - self._deaf_since < DEAF_AFTER:
+                return None
+            self._alarm(f"what the agent is told cannot be read ({error}): the session ends", now)
+            return DEAF
+        return reason
+
+    def _alarm(self, text: str, now: pd.Timestamp) -> None:
         """Once, also when the process is begun again: somebody must look now."""
-        if STILL_OPEN not in self.desk.book.alarms:
-            logger.error("%s", STILL_OPEN)
-            self.desk.note("alarm", now, text=STILL_OPEN)
+        if text not in self.desk.book.alarms:
+            logger.error("%s", text)
+            self.desk.note("alarm", now, text=text)
 
 
 @dataclass(slots=True)

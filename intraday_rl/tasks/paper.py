@@ -168,6 +168,9 @@ class Paper:
             if self.broker is not BrokerKind.paper:
                 remedy = "a replay is carried out by broker=paper alone"
                 raise ConfigError("broker", self.broker.name, remedy)
+            if self.agent is not None:
+                remedy = "a replay has an account of its own; an agent plays feed=file or alpaca"
+                raise ConfigError("agent", self.agent, remedy)
         elif self.agent is None:
             raise ConfigError("agent", None, "a session that goes on now needs the agent's name")
         if self.feed is FeedKind.file:

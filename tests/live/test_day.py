@@ -88,9 +88,23 @@ def test_only_decisions_that_can_still_be_filled_are_taken(backtest):
     assert f"{last:%H:%M}" == "12:30"
 
 
-def test_a_day_without_a_session_and_another_fill_are_refused(backtest, make_backtest):
+@pytest.mark.slow("paper")
+def test_a_day_without_a_session_another_fill_and_parts_of_shares_are_refused(
+    backtest, make_backtest
+):
     with pytest.raises(DataError, match="no session of the exchange"):
         backtest.day(date(2021, 11, 25))
+    for lot_size in ("0", "0.1"):
+        with pytest.raises(ModelError, match=rf"env\.action\.lot_size={lot_size}: .* whole shares"):
+            make_backtest(
+                "data.start=2021-01-04",
+                "data.end=2021-12-31",
+                "windows=auto",
+                f"env.action.lot_size={lot_size}",
+                "windows.train_size=6 months",
+                "windows.test_size=3 months",
+                "windows.validation_sessions=30",
+            ).day(date(2021, 8, 11))
     with pytest.raises(ModelError, match="can only fill at the next open"):
         make_backtest(
             "data.start=2021-01-04",

@@ -18,7 +18,7 @@ from intraday_rl.live.brokers.broker import (
     Report,
 )
 from intraday_rl.live.journal import Journal
-from intraday_rl.live.order_desk import MISMATCH, OrderDesk
+from intraday_rl.live.order_desk import MISMATCH, UNWRITTEN, OrderDesk
 
 NOON = pd.Timestamp("2022-03-14 16:00", tz="UTC")
 BAR = pd.Timestamp("2022-03-14 15:45", tz="UTC")
@@ -40,6 +40,7 @@ class ScriptedBroker:
     journal_seen: list[str] = field(default_factory=list)
     refuses: str | None = None
     silent: bool = False
+    tells_position: bool = True
     name = "scripted"
     turns: bool = True
     patience = pd.Timedelta(seconds=20)
@@ -66,6 +67,8 @@ class ScriptedBroker:
 
     def position(self) -> float:
         self.check()
+        if not self.tells_position:
+            raise BrokerUnavailable("positions: 500")
         return self.held
 
     def fill(self, client_id: str, shares: float, price: float, state: str = "filled") -> None:
@@ -281,6 +284,7 @@ def held_long(desk, shares: float = 100.0) -> None:
     )
     desk.broker.held = shares
     assert desk.clear(NOON)
+    assert desk.agrees(NOON)
 
 
 @pytest.mark.parametrize("trouble", ["silent", "refuses"])
@@ -310,6 +314,92 @@ def test_an_exit_that_never_arrived_is_sent_again_while_the_shares_are_there(des
     first, second = desk.broker.submitted[-2:]
     assert first == second
     assert first.shares == -100.0
+
+
+def begun_again(desk) -> OrderDesk:
+    """The desk of the next process: what it knows is in the journal."""
+    book = SessionBook.of(desk.journal.read())
+    return OrderDesk(desk.journal, book, desk.broker, "SPY", "t")
+
+
+def test_what_was_closed_by_hand_before_a_restart_is_not_opened_again(desk):
+    held_long(desk)
+    again = begun_again(desk)
+    again.broker.held = 0.0
+    again.leave("flatten", after(1))
+    tried = len(again.broker.submitted)
+    flat = [again.flatten(None, after(seconds)) for seconds in range(1, 12)]
+    assert flat[-1]
+    assert len(again.broker.submitted) == tried
+    assert again.book.adjusted == -100.0
+
+
+def test_a_broker_that_tells_no_position_holds_up_the_first_exit_of_a_restart_for_seconds(desk):
+    held_long(desk)
+    again = begun_again(desk)
+    again.broker.tells_position = False
+    for seconds in range(1, 16):
+        again.flatten(None, after(seconds))
+    assert len(again.broker.submitted) == 1
+    again.flatten(None, after(16))
+    assert again.broker.submitted[-1].shares == -100.0
+
+
+def test_a_broker_that_tells_no_position_holds_up_no_exit_of_a_process_that_agreed_before(desk):
+    held_long(desk)
+    desk.broker.tells_position = False
+    desk.flatten(None, after(1))
+    assert desk.broker.submitted[-1].shares == -100.0
+
+
+@pytest.mark.parametrize("trouble", ["silent", "refuses"])
+def test_a_broker_that_tells_no_position_does_not_hold_up_a_second_exit_for_ever(desk, trouble):
+    held_long(desk)
+    setattr(desk.broker, trouble, "no")
+    for seconds in range(1, 13):
+        desk.flatten(None, after(seconds))
+    setattr(desk.broker, trouble, None)
+    desk.broker.tells_position = False
+    before = len(desk.broker.submitted)
+    for seconds in range(13, 40):
+        desk.flatten(None, after(seconds))
+    assert len(desk.broker.submitted) > before
+    assert {one.shares for one in desk.broker.submitted[before:]} == {-100.0}
+
+
+def test_two_differences_that_each_settle_are_not_one_that_stays(desk):
+    held_long(desk)
+    desk.broker.held = 0.0  # the fill has not reached the positions yet
+    assert not desk.agrees(after(0))
+    desk.broker.held = 50.0  # a quarter of an hour later another one has not
+    assert not desk.agrees(after(900))
+    assert desk.book.leaving is None
+    desk.broker.held = 100.0
+    assert desk.agrees(after(902))
+    desk.broker.held = 50.0
+    assert not desk.agrees(after(1_800))
+    assert not desk.agrees(after(1_806))
+    assert desk.book.leaving == MISMATCH
+
+
+def test_a_disk_that_takes_nothing_ends_the_day_and_sends_no_decision(desk, monkeypatch):
+    held_long(desk)
+    write = desk.journal.write
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(desk.journal, "write", full)
+    sent = len(desk.broker.submitted)
+    desk.order(50.0, BAR, after(1))
+    assert len(desk.broker.submitted) == sent
+    assert desk.book.leaving == UNWRITTEN
+    desk.flatten(None, after(2))
+    assert desk.broker.submitted[-1].shares == -100.0
+    monkeypatch.setattr(desk.journal, "write", write)
+    desk.note("finding", after(3), text="room again")
+    again = SessionBook.of(desk.journal.read())
+    assert (again.leaving, len(again.orders)) == (UNWRITTEN, 3)
 
 
 def test_after_a_restart_the_book_is_what_the_journal_says(desk):

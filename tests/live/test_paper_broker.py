@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pandas as pd
@@ -105,6 +106,33 @@ def test_the_exit_without_a_bar_fills_at_the_last_close_when_none_can_come_any_m
     report = broker.find("exit")
     assert (report.state, report.filled_at) == (OrderState.filled, day.exit_at)
     assert report.average_price == 16.0 - 0.005
+
+
+def test_the_exit_without_its_bar_fills_at_the_close_before_it_whatever_comes_later(
+    begin, feed, day
+):
+    """Where bars are shorter than what is left of the day, later ones come."""
+    exit_at, later = day.bar_ends[10], day.bar_ends[12]
+    broker = begin(exit_at)
+    broker._exit_at = exit_at
+    broker.submit(Order("exit", "TQQQ", -100.0, exit_at))
+    broker._clock.wait_until(later)
+    known = feed.known(later)
+    frame = known.symbol.frame
+    holed = frame[frame["bar_start"] != exit_at].reset_index(drop=True)
+    known = replace(known, symbol=replace(known.symbol, frame=holed))
+    broker.look(Silent(), known, later)
+    report = broker.find("exit")
+    assert report.filled_at == exit_at
+    assert report.average_price == feed.known(exit_at).last_close() - 0.005
+    assert known.last_close() != feed.known(exit_at).last_close()
+
+
+class Silent:
+    """A feed that knows no opening."""
+
+    def opening(self, boundary, now):
+        return None
 
 
 def test_a_decision_whose_bar_never_comes_is_not_filled(begin, day):

@@ -73,6 +73,12 @@ def test_a_value_that_cannot_be_is_refused_by_its_key(word):
     assert refused.value.key == key
 
 
+def test_a_replay_is_no_session_of_an_agent():
+    words = [*LIVE, "task.feed=replay", "task.day='2022-03-14'"]
+    with pytest.raises(ConfigError, match=r"task\.agent=\S+: a replay has an account of its own"):
+        compose_plan(words)
+
+
 def test_real_orders_are_accepted_by_an_option_of_their_own():
     words = [*LIVE, "task.broker=alpaca_real", "task.i_accept_real_orders=true"]
     assert compose_plan(words).task.broker is BrokerKind.alpaca_real

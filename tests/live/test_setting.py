@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from intraday_rl.config import compose_plan, reload, saved
-from intraday_rl.errors import ConfigError, ModelError
+from intraday_rl.errors import ConfigError, DataError, ModelError
+from intraday_rl.live import task
 from intraday_rl.live.clock import ReplayClock
 from intraday_rl.live.journal import Journal
 from intraday_rl.live.setting import JOURNAL, opened_with, sessions_folder, setting_of, unclosed
@@ -42,15 +43,15 @@ def written(plan, day: date, *events: tuple[str, dict]) -> None:
             journal.write(event, TIME, **values)
 
 
-def opened(model: str) -> tuple[str, dict]:
-    return "opened", {"model": model, "stops_before": 0, **ACCOUNT}
+def opened(model: str, broker: str = "paper") -> tuple[str, dict]:
+    return "opened", {"model": model, "broker": broker, "stops_before": 0, **ACCOUNT}
 
 
 def test_a_session_that_was_opened_names_its_model_and_another_day_does_not(tmp_path):
     plan = plan_of(tmp_path, "task.model=latest")
     assert opened_with(plan, plan.task, MONDAY) is None
     written(plan, MONDAY, opened("bundles/one"))
-    assert opened_with(plan, plan.task, MONDAY) == "bundles/one"
+    assert opened_with(plan, plan.task, MONDAY)["model"] == "bundles/one"
     assert opened_with(plan, plan.task, TUESDAY) is None
 
 
@@ -65,6 +66,13 @@ def test_a_session_is_unclosed_from_its_first_line_to_its_last(tmp_path):
     assert unclosed(folder, MONDAY) == []
     written(plan, MONDAY, ("closed", ACCOUNT))
     assert unclosed(folder, wednesday) == []
+
+
+def test_a_session_goes_on_with_the_broker_that_has_its_orders(tmp_path):
+    plan = plan_of(tmp_path, "task.model=latest")
+    written(plan, MONDAY, opened("one", "alpaca"))
+    with pytest.raises(ConfigError, match=r"task\.broker=paper: the session of 2021-08-09 was op"):
+        model_of(plan, MONDAY)
 
 
 def model_of(plan, day: date):
@@ -101,3 +109,22 @@ def test_an_account_that_is_ruined_opens_no_session_and_says_so(trained, tmp_pat
     wednesday = date(2021, 8, 11)
     with pytest.raises(ConfigError, match=r"task\.agent=alpha: its account is ruined: 900\.00 USD"):
         setting_of(plan, Context(saved(plan), [], reload), clock, wednesday).opening()
+
+
+@pytest.mark.slow("paper")
+def test_a_day_that_is_over_and_a_folder_that_is_none_are_refused_and_use_up_no_day(
+    trained, tmp_path
+):
+    outputs, key = trained
+    model = f"task.model='{outputs}/runs/{key}/folds/{WINDOW}/seed=0/bundle'"
+    over = plan_of(tmp_path, model, f"task.day='{MONDAY}'")
+    with pytest.raises(DataError, match=r"task\.day=2021-08-09: that session is over"):
+        task.run(over, Context(saved(over), [], reload))
+    clock = "task.clock.start='2021-08-09 09:20'"
+    nowhere = plan_of(
+        tmp_path, model, f"task.day='{MONDAY}'", clock, f"task.feed_folder={tmp_path}/x"
+    )
+    with pytest.raises(ConfigError, match=r"task\.feed_folder=\S+/x: is no folder"):
+        task.run(nowhere, Context(saved(nowhere), [], reload))
+    journals = (sessions_folder(over) / "alpha").glob(f"*/{JOURNAL}")
+    assert not any(file.read_bytes() for file in journals)

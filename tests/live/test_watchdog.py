@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from datetime import date
@@ -12,8 +13,8 @@ import pytest
 from intraday_rl.live.book import SessionBook
 from intraday_rl.live.brokers.broker import BrokerUnavailable
 from intraday_rl.live.clock import ExchangeClock
-from intraday_rl.live.driving import live
-from intraday_rl.live.watchdog import CUTOFF, STILL_OPEN, Watchdog, WatchdogThread
+from intraday_rl.live.driving import FAILED, live
+from intraday_rl.live.watchdog import CUTOFF, DEAF, STILL_OPEN, Watchdog, WatchdogThread
 from intraday_rl.roster.store import EMERGENCY_STOP
 
 ORDINARY, HALF_DAY = date(2021, 8, 11), date(2021, 11, 26)
@@ -125,7 +126,9 @@ def test_an_error_in_a_look_does_not_end_the_looking(playing):
     assert session.desk.book.position == 0.0
 
 
-def test_a_broker_that_takes_no_exit_is_an_alarm_after_a_minute_and_only_once(playing):
+def test_a_broker_that_takes_no_exit_is_an_alarm_after_its_patience_and_a_minute_and_only_once(
+    playing,
+):
     session = playing(ORDINARY)
     watchdog = watchdog_of(session)
     submit = session.broker.submit
@@ -134,11 +137,12 @@ def test_a_broker_that_takes_no_exit_is_an_alarm_after_a_minute_and_only_once(pl
         raise BrokerUnavailable("no answer")
 
     session.broker.submit = refuse
+    session.broker.patience = pd.Timedelta(seconds=20)  # of a broker that fills at once
     due = session.day.exit_at
-    for seconds in (0, 59):
+    for seconds in (0, 79):
         watchdog.look(due + pd.Timedelta(seconds=seconds))
     assert STILL_OPEN not in session.desk.book.alarms
-    for seconds in (61, 62, 200):
+    for seconds in (81, 82, 200):
         watchdog.look(due + pd.Timedelta(seconds=seconds))
     assert session.desk.book.alarms.count(STILL_OPEN) == 1
     again = SessionBook.of(session.desk.journal.read())  # as a process that is begun again has it
@@ -147,6 +151,75 @@ def test_a_broker_that_takes_no_exit_is_an_alarm_after_a_minute_and_only_once(pl
     session.clock.wait_until(due + pd.Timedelta(minutes=20))
     for _ in range(3):
         watchdog.look(session.clock.now())
+    assert session.desk.book.position == 0.0
+
+
+@pytest.mark.parametrize("trouble", ["never fills", "falls silent after accepting"])
+def test_an_exit_that_was_accepted_and_comes_to_nothing_is_an_alarm(playing, trouble):
+    session = playing(ORDINARY)
+    watchdog = watchdog_of(session)
+    due = session.day.exit_at
+    watchdog.look(due)
+    (sent,) = [one for one in session.desk.book.orders.values() if one.bar_end is None]
+    assert sent.report is not None
+    session.broker.cancel = lambda client_id: None
+    if trouble != "never fills":
+
+        def silent(*_: object) -> None:
+            raise BrokerUnavailable("no answer")
+
+        session.broker.find = session.broker.position = silent
+    session.broker.patience = pd.Timedelta(minutes=5)
+    for minutes in range(1, 8):
+        watchdog.look(due + pd.Timedelta(minutes=minutes))
+    assert STILL_OPEN in session.desk.book.alarms
+
+
+def test_what_was_asked_cannot_be_read_and_the_cutoff_holds_all_the_same(playing):
+    session = playing(ORDINARY)
+
+    def locked() -> str:
+        raise sqlite3.OperationalError("database is locked")
+
+    watchdog = watchdog_of(session, locked)
+    watchdog.look(session.day.exit_at - pd.Timedelta(seconds=5))
+    assert session.desk.book.leaving is None
+    watchdog.look(session.day.exit_at)
+    assert session.desk.book.leaving == CUTOFF
+    assert [one for one in session.desk.book.orders.values() if one.bar_end is None]
+
+
+def test_a_session_that_nobody_could_stop_any_more_ends_by_itself_after_a_minute(playing):
+    session = playing(ORDINARY)
+
+    def locked() -> str:
+        raise sqlite3.OperationalError("database is locked")
+
+    watchdog = watchdog_of(session, locked)
+    noon = session.clock.now()
+    watchdog.look(noon)
+    watchdog.asked = lambda: None  # it was a moment's trouble
+    watchdog.look(noon + pd.Timedelta(seconds=50))
+    watchdog.asked = locked
+    for seconds in (55, 114):
+        watchdog.look(noon + pd.Timedelta(seconds=seconds))
+    assert session.desk.book.leaving is None
+    watchdog.look(noon + pd.Timedelta(seconds=115))
+    assert session.desk.book.leaving == DEAF
+    assert any("database is locked" in text for text in session.desk.book.alarms)
+
+
+def test_an_error_that_nobody_foresaw_closes_what_is_open_before_it_is_shown(playing):
+    session = playing(ORDINARY)
+    session.clock = session.broker._clock = ExchangeClock(session.clock.now(), speed=60.0)
+    watchdog = watchdog_of(session)
+
+    def fails(now: pd.Timestamp) -> None:
+        raise RuntimeError("unforeseen")
+
+    with pytest.raises(RuntimeError, match="unforeseen"):
+        live(session, watchdog, fails)
+    assert session.desk.book.leaving == FAILED
     assert session.desk.book.position == 0.0
 
 

@@ -7,6 +7,7 @@ so that a session which was killed finds its orders again.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pandas as pd
 
 from intraday_rl.live.brokers.broker import Order, OrderState, Report
 from intraday_rl.live.clock import Clock
-from intraday_rl.live.feeds.feed import DayBars, Feed
+from intraday_rl.live.feeds.feed import DayBars, Feed, upto
 from intraday_rl.live.journal import Journal
 from intraday_rl.trading.kernel.charges import fill_price
 
@@ -58,6 +59,7 @@ class PaperBroker:
         self._orders: dict[str, Order] = {}
         self._reports: dict[str, Report] = {}
         self._last_close = last_close
+        self._known: DayBars | None = None
         self._heard_at: pd.Timestamp | None = None
         self._lock = threading.Lock()
         self._journal.__enter__()
@@ -68,6 +70,7 @@ class PaperBroker:
         """Fill what can be filled by what the feed knows."""
         with self._lock:
             self._heard_at = now
+            self._known = known
             self._last_close = known.last_close() or self._last_close
             for client_id, order in self._open():
                 if order.opening_of is None:
@@ -133,8 +136,16 @@ class PaperBroker:
             return
         if order.opening_of < self._exit_at:
             self._note("cancelled", client_id=client_id, reason=NO_BAR)
-        elif self._last_close is not None:
-            self._fill(client_id, order, self._last_close, order.opening_of)
+        elif (close := self._close_before(order.opening_of)) is not None:
+            self._fill(client_id, order, close, order.opening_of)
+
+    def _close_before(self, moment: pd.Timestamp) -> float | None:
+        """Traded close of the newest bar that had ended by then, as far as bars came."""
+        if self._known is not None:
+            earlier = replace(self._known, symbol=upto(self._known.symbol, moment))
+            if (close := earlier.last_close()) is not None:
+                return close
+        return self._last_close
 
     def _fill_at_once(self, client_id: str, order: Order) -> None:
         """At the last close; a broker that has just begun again may not know it yet."""

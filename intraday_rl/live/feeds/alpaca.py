@@ -57,7 +57,7 @@ class AlpacaFeed:
     def __init__(self, session: SessionIntake, data_feed: str = "iex") -> None:
         minutes = session.symbol.feed_bar_minutes
         if minutes != BAR_MINUTES:
-            raise ConfigError("feed_bar_minutes", minutes, "alpaca sends bars of 1 minute")
+            raise ConfigError("task.feed_bar_minutes", minutes, "alpaca sends bars of 1 minute")
         if data_feed not in DATA_FEEDS:
             raise ConfigError("data_feed", data_feed, f"must be {' or '.join(DATA_FEEDS)}")
         key, secret = keys_of("task.feed", "alpaca", "Alpaca (a free account will do)", *KEYS)

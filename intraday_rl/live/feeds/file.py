@@ -36,7 +36,7 @@ class FileFeed:
         self, folder: Path, session: SessionIntake, *, bar_label: BarLabel, timezone: str | None
     ) -> None:
         if timezone is not None:
-            check_timezone(timezone, "feed_timezone")
+            check_timezone(timezone, "task.feed_timezone")
         self._folder, self._session = folder, session
         self._label, self._timezone = bar_label, timezone
         self._sources = [(intake, self._sources_of(intake)) for intake in session.intakes]

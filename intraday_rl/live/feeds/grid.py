@@ -30,7 +30,7 @@ class Grid:
         check_range("feed_bar_minutes", feed_bar_minutes, 1)
         if bar_minutes % feed_bar_minutes:
             remedy = f"must divide data.bar_minutes={bar_minutes}"
-            raise ConfigError("feed_bar_minutes", feed_bar_minutes, remedy)
+            raise ConfigError("task.feed_bar_minutes", feed_bar_minutes, remedy)
         table = sessions(day, day)
         if table.empty:
             raise DataError(f"{day} is no session of the exchange")
