@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from intraday_rl.errors import DataError
@@ -127,9 +128,10 @@ class Fold:
 def open_dataset(
     plan: Plan, market: MarketData | None = None, *, keep_features: bool = True
 ) -> Dataset:
-    """Load bars, compute (or fetch) the features, lay out the tape with the fees of each day.
+    """Load bars, compute the features, lay out the tape with the fees of each day.
 
-    `keep_features`: write what had to be computed to `paths.outputs`, for whoever asks next.
+    `keep_features`: those that were computed before are read from `paths.outputs`, others written
+    there, for whoever asks next.
     """
     market = market or load_market(plan)
     bars = market.symbol
@@ -139,16 +141,10 @@ def open_dataset(
     chosen = replace(
         plan.features, session_anchor_price=features.resolve_anchor(bars, plan.features)
     )
-    key = features.content_hash(
-        [bars.fingerprint(), market.benchmark.fingerprint()], chosen, cutoff
-    )
-    cached = Path(plan.paths.outputs) / "cache" / "features" / f"{key}.npz"
-    if cached.is_file():
-        table = FeatureTable.load(cached)
+    if keep_features:
+        table = _kept_features(market, chosen, cutoff, Path(plan.paths.outputs))
     else:
         table = features.compute(market, chosen, cutoff)
-        if keep_features:
-            table.save(cached)
     tape = build_tape(bars, plan.env.cutoff, plan.env.fill)
     warm = _warm_sessions(tape, table)
     if plan.env.fees.sec_section_31:
@@ -166,6 +162,20 @@ def open_dataset(
         tape.sessions["daily_volatility"], tape.sessions["daily_volume"] = volatility, volume
         warm &= np.isfinite(volatility) & np.isfinite(volume)
     return Dataset(plan, chosen, market, table, tape, warm)
+
+
+def _kept_features(
+    market: MarketData, chosen: Features, cutoff: pd.Series, outputs: Path
+) -> FeatureTable:
+    """From the cache, or computed and put there."""
+    prints = [market.symbol.fingerprint(), market.benchmark.fingerprint()]
+    key = features.content_hash(prints, chosen, cutoff)
+    cached = outputs / "cache" / "features" / f"{key}.npz"
+    if cached.is_file():
+        return FeatureTable.load(cached)
+    table = features.compute(market, chosen, cutoff)
+    table.save(cached)
+    return table
 
 
 def open_fold(dataset: Dataset, window: Window) -> Fold:

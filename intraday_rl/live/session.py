@@ -67,9 +67,11 @@ class Session:
     _checked_open: bool = False
     _ends: frozenset[pd.Timestamp] = frozenset()
     _decides: frozenset[pd.Timestamp] = field(default_factory=frozenset)
+    _patience: pd.Timedelta = LAST_BAR_PATIENCE
 
     def __post_init__(self) -> None:
         self._decides = frozenset(self.day.decision_ends)
+        self._patience += pd.Timedelta(seconds=self.options.bar_grace_seconds)
 
     def step(self, now: pd.Timestamp) -> None:
         """What is due: news of bars and orders, then each bar that has ended."""
@@ -126,8 +128,8 @@ class Session:
             return RiskState.REDUCING, f"{self.policy_errors} policy errors in a row"
         if self._feed_trouble is not None:
             return RiskState.REDUCING, self._feed_trouble
-        due = [end for end in self.day.bar_ends if self._given_up(end) <= self.clock.now()]
-        if due and due[-1] not in self.desk.book.bars:
+        due = self.day.bar_ends[self.day.bar_ends <= self.clock.now() - self._patience]
+        if len(due) and due[-1] not in self.desk.book.bars:
             return RiskState.REDUCING, "the newest bar has not come"
         return RiskState.ACTIVE, None
 
@@ -189,7 +191,7 @@ class Session:
 
     def _given_up(self, bar_end: pd.Timestamp) -> pd.Timestamp:
         """When a bar that has not come counts as missing."""
-        return bar_end + pd.Timedelta(seconds=self.options.bar_grace_seconds) + LAST_BAR_PATIENCE
+        return bar_end + self._patience
 
     def _decide(self, bar_end: pd.Timestamp, known: DayBars, now: pd.Timestamp) -> str | None:
         """Look and act; the reason if nothing was decided, "" while it may still be."""

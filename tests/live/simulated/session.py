@@ -28,7 +28,7 @@ from intraday_rl.live.feeds.intake import Intake
 from intraday_rl.live.feeds.session import SessionIntake
 from intraday_rl.live.journal import Journal
 from intraday_rl.live.order_desk import OrderDesk
-from intraday_rl.live.session import Session
+from intraday_rl.live.session import LAST_BAR_PATIENCE, Session
 from intraday_rl.live.watchdog import Watchdog
 from intraday_rl.market.bars import Bars
 from intraday_rl.market.sources import MarketData
@@ -37,6 +37,7 @@ from tests.live.simulated.clock import SimulatedClock
 from tests.live.simulated.exchange import Faults, SimulatedExchange
 
 SECOND = pd.Timedelta(seconds=1)
+GRACE = 10 * SECOND
 
 
 class Killed(BaseException):
@@ -295,14 +296,14 @@ class _Simulation:
             self.day.history,
             self.day.day,
             feed_bar_minutes=self.market.symbol.bar_minutes,
-            grace_seconds=10.0,
+            grace_seconds=GRACE.total_seconds(),
             splits={},
         )
         feed = FaultyFeed(self.deliveries, intake, self.random, self.scenario.feed_breaks)
         options = Paper(
             model="latest",
             day=str(self.day.day),
-            bar_grace_seconds=10.0,
+            bar_grace_seconds=GRACE.total_seconds(),
             exit_lead_seconds=self.scenario.exit_lead_seconds,
             risk=RiskLimits(daily_loss_limit=0.5),
         )
@@ -312,10 +313,13 @@ class _Simulation:
 
     def _pass(self, session: Session, watchdog: Watchdog) -> None:
         """To the next second in which something can happen."""
+        desk = session.desk
         busy = (
-            session.waits(self.clock.now())
+            desk.book.open_orders()
+            or desk._difference is not None
+            or session._feed_trouble is not None
             or self.exchange.on_their_way
-            or (session.desk.book.leaving is not None and watchdog.flat_at is None)
+            or (desk.book.leaving is not None and watchdog.flat_at is None)
             or any(not one.state.is_final for one in self.exchange.orders.values())
         )
         due = self.true + SECOND
@@ -334,7 +338,8 @@ class _Simulation:
     def _events(self) -> Iterator[pd.Timestamp]:
         """When a step of the session could do something, of the true time."""
         lead = pd.Timedelta(seconds=self.scenario.exit_lead_seconds)
-        moments = [*self.day.bar_ends, self.day.exit_at - lead, self.day.exit_at]
+        given_up = self.day.bar_ends + GRACE + LAST_BAR_PATIENCE
+        moments = [*self.day.bar_ends, *given_up, self.day.exit_at - lead, self.day.exit_at]
         yield from (moment - self.offset for moment in moments)
         yield from (when - self.offset for when, _, _ in self.deliveries)
         yield from (when for when, _ in (*self.steps, *self.pauses))
