@@ -18,7 +18,6 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, field
-from enum import Enum, auto
 
 import pandas as pd
 
@@ -31,6 +30,7 @@ from intraday_rl.live.brokers.broker import (
     Report,
 )
 from intraday_rl.live.journal import Journal
+from intraday_rl.live.standing import Positions, Standing
 
 logger = logging.getLogger(__name__)
 
@@ -38,31 +38,9 @@ logger = logging.getLogger(__name__)
 LOST_AFTER = pd.Timedelta(seconds=10)
 # How long after the first step of an order through zero the second may still go out.
 FOLLOW_WITHIN = pd.Timedelta(seconds=60)
-# How long broker and journal may tell different positions: fills travel by two ways.
-SETTLING = pd.Timedelta(seconds=5)
-# A difference that nobody has looked at for so long is a new one when it is seen again.
-LOOKED_AT_WITHIN = pd.Timedelta(seconds=30)
 # How long a broker that tells no position holds up an exit.
 BLIND_AFTER = pd.Timedelta(seconds=15)
 MISMATCH, UNWRITTEN = "position_mismatch", "journal_unwritten"
-
-
-class Standing(Enum):
-    """How the broker's position compares with what our fills add up to."""
-
-    same = auto()
-    settling = auto()
-    different = auto()
-    unknown = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Shares that the broker has beyond our fills: since when, and when it was last looked at."""
-
-    shares: float
-    since: pd.Timestamp
-    looked: pd.Timestamp
 
 
 @dataclass(slots=True)
@@ -79,10 +57,11 @@ class OrderDesk:
     _trouble: str | None = None
     _said: str | None = None
     _unwritten: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
-    _difference: Difference | None = None
-    _agreed: bool = False
-    _untold_since: pd.Timestamp | None = None
     _submitted_at: pd.Timestamp | None = None
+    positions: Positions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.positions = Positions(self.broker, self.book)
 
     def note(self, event: str, now: pd.Timestamp, **values: object) -> None:
         """Write a line into the journal and take it into the book.
@@ -221,9 +200,10 @@ class OrderDesk:
         before goes out at once, any other one after a while: late is worse than blind.
         """
         standing = self._compared(now)
-        if standing is Standing.unknown and self._untold_since is not None:
+        untold = self.positions.untold_since
+        if standing is Standing.unknown and untold is not None:
             first = not any(one.purpose is Purpose.exit for one in self.book.orders.values())
-            return (self._agreed and first) or now - self._untold_since >= BLIND_AFTER
+            return (self.positions.agreed and first) or now - untold >= BLIND_AFTER
         if standing is Standing.different:
             return self.book.position != 0.0  # which is the broker's by now
         return standing is Standing.same
@@ -235,46 +215,28 @@ class OrderDesk:
         nobody can deliver it any more.
         """
         self._submitted_at = self._submitted_at or now
-        difference = self._unexplained(now) if now - sent.sent_at >= LOST_AFTER else Standing.same
-        if difference in (Standing.same, Standing.unknown):
+        old = now - sent.sent_at >= LOST_AFTER
+        standing = self.positions.compare(now) if old else Standing.same
+        if standing in (Standing.same, Standing.unknown):
             self._submit(sent, now)
-        elif difference is Standing.different and now - self._submitted_at >= LOST_AFTER:
+        elif standing is Standing.different and now - self._submitted_at >= LOST_AFTER:
             self.note("lost", now, client_id=sent.order.client_id)
 
     def _compared(self, now: pd.Timestamp) -> Standing:
         """How the positions compare; a difference that stays is ours from here on."""
-        standing = self._unexplained(now)
-        if standing is Standing.different and self._difference is not None:
-            ours, shares = self.book.position, self._difference.shares
+        standing = self.positions.compare(now)
+        if standing is Standing.different:
+            ours, shares = self.book.position, self.positions.shares
             text = (
                 f"the broker has {ours + shares:g} shares of {self.symbol}, our fills add up to "
                 f"{ours:g}: nothing is opened any more, all is closed"
             )
             logger.error("%s", text)
-            self._difference = None
+            self.positions.explained()
             self.note("alarm", now, text=text)
             self.note("adjusted", now, shares=shares)
             self.leave(MISMATCH, now)
         return standing
-
-    def _unexplained(self, now: pd.Timestamp) -> Standing:
-        """Compare, and keep the difference: fills and positions travel by two ways, so that it
-        counts when the same one stays."""
-        try:
-            shares = self.broker.position() - self.book.position
-        except BrokerUnavailable as error:
-            self._say(str(error))
-            self._untold_since = self._untold_since or now
-            return Standing.unknown
-        self._untold_since = None
-        if shares == 0.0:
-            self._difference, self._agreed = None, True
-            return Standing.same
-        before, since = self._difference, now
-        if before and before.shares == shares and now - before.looked <= LOOKED_AT_WITHIN:
-            since = before.since
-        self._difference = Difference(shares, since, now)
-        return Standing.different if now - since >= SETTLING else Standing.settling
 
     @staticmethod
     def _never_arrived(sent: SentOrder, now: pd.Timestamp) -> bool:

@@ -316,7 +316,7 @@ class _Simulation:
         desk = session.desk
         busy = (
             desk.book.open_orders()
-            or desk._difference is not None
+            or desk.positions.shares != 0.0
             or session._feed_trouble is not None
             or self.exchange.on_their_way
             or (desk.book.leaving is not None and watchdog.flat_at is None)
