@@ -61,7 +61,7 @@ class OrderDesk:
     positions: Positions = field(init=False)
 
     def __post_init__(self) -> None:
-        self.positions = Positions(self.broker, self.book)
+        self.positions = Positions(self.book)
 
     def note(self, event: str, now: pd.Timestamp, **values: object) -> None:
         """Write a line into the journal and take it into the book.
@@ -216,7 +216,7 @@ class OrderDesk:
         """
         self._submitted_at = self._submitted_at or now
         old = now - sent.sent_at >= LOST_AFTER
-        standing = self.positions.compare(now) if old else Standing.same
+        standing = self.positions.compare(self.broker, now) if old else Standing.same
         if standing in (Standing.same, Standing.unknown):
             self._submit(sent, now)
         elif standing is Standing.different and now - self._submitted_at >= LOST_AFTER:
@@ -224,7 +224,7 @@ class OrderDesk:
 
     def _compared(self, now: pd.Timestamp) -> Standing:
         """How the positions compare; a difference that stays is ours from here on."""
-        standing = self.positions.compare(now)
+        standing = self.positions.compare(self.broker, now)
         if standing is Standing.different:
             ours, shares = self.book.position, self.positions.shares
             text = (

@@ -47,7 +47,6 @@ class Positions:
     | `untold_since` | from when on the broker tells no position; null = it does |
     """
 
-    broker: Broker
     book: SessionBook
     shares: float = 0.0
     agreed: bool = False
@@ -55,10 +54,10 @@ class Positions:
     _since: pd.Timestamp | None = None
     _looked: pd.Timestamp | None = None
 
-    def compare(self, now: pd.Timestamp) -> Standing:
+    def compare(self, broker: Broker, now: pd.Timestamp) -> Standing:
         """Ask the broker, and remember since when the same difference has been there."""
         try:
-            shares = self.broker.position() - self.book.position
+            shares = broker.position() - self.book.position
         except BrokerUnavailable as error:
             if self.untold_since is None:
                 logger.warning("%s", error)
