@@ -26,8 +26,8 @@ from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.jobs.process import Child, adopt, begin
 from intraday_rl.jobs.progress import tail_of
 from intraday_rl.live.clock import Clock
+from intraday_rl.live.days import JOURNAL, next_session, unclosed
 from intraday_rl.live.journal import Journal
-from intraday_rl.live.setting import JOURNAL, next_session, unclosed
 from intraday_rl.market.calendar import sessions
 from intraday_rl.roster.agent import Agent, AgentStatus
 from intraday_rl.roster.store import AgentUnknown, Roster

@@ -21,10 +21,11 @@ from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.live.account import Opening
 from intraday_rl.live.book import SessionBook
 from intraday_rl.live.clock import Clock
+from intraday_rl.live.days import JOURNAL, next_session
 from intraday_rl.live.journal import Journal
 from intraday_rl.live.opening import new_account, opening_from
 from intraday_rl.loading import load_market
-from intraday_rl.market.calendar import NEW_YORK, sessions
+from intraday_rl.market.calendar import sessions
 from intraday_rl.market.scaling import FeatureSchema
 from intraday_rl.market.sources import MarketData
 from intraday_rl.model_choice import choose_model
@@ -37,8 +38,7 @@ from intraday_rl.trading.book import RUIN_FRACTION
 from intraday_rl.trading.ledger import read_ledger
 from intraday_rl.trained_model import TrainedModel, open_to_play
 
-LONGEST_CLOSURE = timedelta(days=14)
-JOURNAL, LEDGER, CONTENT = "journal.jsonl", "ledger.parquet", "session.json"
+LEDGER, CONTENT = "ledger.parquet", "session.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,29 +122,12 @@ def sessions_folder(plan: Plan) -> Path:
     return state_folder(plan.paths.state) / "live"
 
 
-def next_session(now: pd.Timestamp) -> date:
-    """Today's session until it closes, then the next one."""
-    today = now.tz_convert(NEW_YORK).date()
-    table = sessions(today, today + LONGEST_CLOSURE)
-    return pd.Timestamp(table.index[table["close"] > now][0]).date()
-
-
 def last_closed(folder: Path, day: date) -> Opening | None:
     """What the newest closed session of an agent before `day` left; None if there is none."""
     for earlier in sorted(folder.glob("????-??-??"), reverse=True):
         if earlier.name < str(day) and (book := _book(earlier)).closed:
             return book.after
     return None
-
-
-def unclosed(folder: Path, day: date) -> list[date]:
-    """Sessions before `day` that were begun and never closed, the oldest first."""
-    earlier = [one for one in sorted(folder.glob("????-??-??")) if one.name < str(day)]
-    return [
-        date.fromisoformat(one.name)
-        for one in earlier
-        if Journal(one / JOURNAL).last_event() not in (None, "closed")
-    ]
 
 
 def _book(folder: Path) -> SessionBook:

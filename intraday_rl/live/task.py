@@ -19,6 +19,7 @@ from intraday_rl.live.book import SessionBook
 from intraday_rl.live.clock import Clock, ReplayClock, clock_of
 from intraday_rl.live.closing import content_of, lay_out
 from intraday_rl.live.day import TradingDay
+from intraday_rl.live.days import JOURNAL, next_session, unclosed
 from intraday_rl.live.driving import FAILED, live, replay
 from intraday_rl.live.journal import Journal
 from intraday_rl.live.making import broker_of, feed_of
@@ -27,13 +28,10 @@ from intraday_rl.live.publishing import publish
 from intraday_rl.live.session import LOSS_LIMIT, POLICY_ERRORS, PRICE_JUMP, Session
 from intraday_rl.live.setting import (
     CONTENT,
-    JOURNAL,
     LEDGER,
     Setting,
-    next_session,
     sessions_folder,
     setting_of,
-    unclosed,
 )
 from intraday_rl.live.shown import difference
 from intraday_rl.live.shown import show as print_result

@@ -7,6 +7,7 @@ does, and end as the test wants.
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -18,8 +19,8 @@ import psutil
 import pytest
 
 from intraday_rl.jobs import process
+from intraday_rl.live.days import unclosed
 from intraday_rl.live.scheduler import MOST_RESTARTS, Scheduler
-from intraday_rl.live.setting import unclosed
 from intraday_rl.roster.agent import AgentStatus
 from intraday_rl.roster.store import Roster
 from tests.live.simulated.clock import SimulatedClock
@@ -252,6 +253,16 @@ def test_a_session_played_once_that_ended_while_the_scheduler_was_away_is_over(
     for seconds in (60.0, 120.0):
         other.look(seconds)
     assert len(seen(roster, "alpha")) == 1
+
+
+def test_whoever_watches_over_sessions_loads_nothing_that_plays_them():
+    """The scheduler is a thread of the server, which stays small beside what trains."""
+    code = (
+        "import sys, intraday_rl.live.scheduler, intraday_rl.entry.serving;"
+        "print([name for name in ('numba', 'torch', 'mlflow') if name in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
 
 
 def test_its_thread_looks_by_itself_and_ends_with_it(roster, clock, tmp_path):

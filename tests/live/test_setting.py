@@ -11,8 +11,9 @@ from intraday_rl.config import compose_plan, reload, saved
 from intraday_rl.errors import ConfigError, DataError, ModelError
 from intraday_rl.live import task
 from intraday_rl.live.clock import ReplayClock
+from intraday_rl.live.days import JOURNAL, unclosed
 from intraday_rl.live.journal import Journal
-from intraday_rl.live.setting import JOURNAL, opened_with, sessions_folder, setting_of, unclosed
+from intraday_rl.live.setting import opened_with, sessions_folder, setting_of
 from intraday_rl.outcome import Context
 from tests.live.conftest import BARS, WINDOW
 
