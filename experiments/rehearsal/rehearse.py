@@ -84,6 +84,18 @@ def _write(
             lines.write(line)
 
 
+def _check_its_own(market: MarketData, day: date, folder: Path) -> None:
+    """The files are begun anew: what is no earlier rehearsal of the day must not be lost."""
+    for bars in (market.symbol, market.benchmark):
+        file = folder / f"{bars.symbol}.csv"
+        lines = file.read_text("utf-8").splitlines()[1:] if file.exists() else []
+        if any(not line.startswith(str(day)) for line in lines):
+            raise DataError(
+                f"task.feed_folder={folder}: {file.name} has other bars than those of {day}, and a "
+                "rehearsal begins it anew; name an empty folder"
+            )
+
+
 def rehearse(words: Sequence[str]) -> int:
     """Play the day; the status of the command."""
     plan = compose_plan(words)
@@ -93,7 +105,9 @@ def rehearse(words: Sequence[str]) -> int:
     day = clock.now().tz_convert(NEW_YORK).date()
     if day not in {stamp.date() for stamp in market.symbol.session_index()}:
         raise DataError(f"task.clock.start={plan.task.clock.start}: the data have no bars of {day}")
-    with growing(market, day, Path(plan.task.feed_folder), clock):
+    folder = Path(plan.task.feed_folder)
+    _check_its_own(market, day, folder)
+    with growing(market, day, folder, clock):
         child = subprocess.Popen([sys.executable, "-m", "intraday_rl", *words])
         try:
             with listening():

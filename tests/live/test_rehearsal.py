@@ -6,10 +6,10 @@ from datetime import date
 
 import pandas as pd
 import pytest
-from rehearse import growing, shared_clock
+from rehearse import growing, rehearse, shared_clock
 
 from intraday_rl.config import compose_plan
-from intraday_rl.errors import ConfigError
+from intraday_rl.errors import ConfigError, DataError
 from intraday_rl.live.clock import ExchangeClock
 from intraday_rl.loading import load_market
 from tests.live.conftest import BARS
@@ -59,6 +59,21 @@ def test_leaving_it_ends_the_writing(tmp_path):
 def test_what_is_no_rehearsal_is_refused_by_its_key(words, complaint):
     with pytest.raises(ConfigError, match=complaint):
         shared_clock(words)
+
+
+def test_bars_of_somebody_else_are_not_written_over(tmp_path):
+    words = [
+        *BARS,
+        "task=serve",
+        f"task.clock.start='{DAY} 09:05'",
+        f"task.feed_folder={tmp_path}",
+    ]
+    file = tmp_path / "TQQQ.csv"
+    file.write_text("timestamp,open,high,low,close,volume\n2021-08-10T13:30:00+00:00,1,1,1,1,1\n")
+    before = file.read_bytes()
+    with pytest.raises(DataError, match=r"task\.feed_folder=\S+: TQQQ\.csv has other bars than"):
+        rehearse(shared_clock(words))
+    assert file.read_bytes() == before
 
 
 def test_its_clock_is_given_to_all_that_it_begins(tmp_path):
